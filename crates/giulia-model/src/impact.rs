@@ -1,0 +1,34 @@
+//! What looking cost the target.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What giulia cost the node so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Impact {
+    /// Questions asked, and what each took.
+    pub questions: Vec<Question>,
+    /// Round trips.
+    pub round_trips: u64,
+    /// Bytes that we sent.
+    pub sent_bytes: u64,
+    /// Bytes that the target sent.
+    pub received_bytes: u64,
+    /// Time the target's processes worked for us, an upper bound by our clock, in milliseconds.
+    pub target_time_ms: f64,
+    /// Settings changed on the target that are still in force. Always empty for a snapshot.
+    pub changed: Vec<String>,
+}
+
+/// One question and its price.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Question {
+    /// The probe's name.
+    pub probe: String,
+    /// From request to reply by our clock, waiting for a window left out, in milliseconds.
+    pub elapsed_ms: f64,
+    /// Bytes of the request.
+    pub sent_bytes: u64,
+    /// Bytes of the reply.
+    pub received_bytes: u64,
+}

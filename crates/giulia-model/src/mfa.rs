@@ -1,0 +1,36 @@
+//! Module, function, arity: the hinge between a running process and a line of source.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A function's identity.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub struct Mfa {
+    /// The module's atom, `Elixir.` included.
+    pub module: String,
+    /// The function's atom.
+    pub function: String,
+    /// How many arguments it takes.
+    pub arity: u32,
+}
+
+impl Mfa {
+    /// A function's identity from its parts.
+    pub fn new(module: impl Into<String>, function: impl Into<String>, arity: u32) -> Self {
+        Self { module: module.into(), function: function.into(), arity }
+    }
+}
+
+/// Elixir's writing for Elixir's modules, Erlang's for the others.
+impl fmt::Display for Mfa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.module.strip_prefix("Elixir.") {
+            Some(module) => write!(f, "{module}.{}/{}", self.function, self.arity),
+            None => write!(f, "{}:{}/{}", self.module, self.function, self.arity),
+        }
+    }
+}

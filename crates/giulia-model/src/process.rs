@@ -1,0 +1,111 @@
+//! Processes by what they are, and their groups.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Counter, Mfa};
+
+/// A process as its own node writes it: `<0.123.0>`.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(transparent)]
+pub struct Pid(pub String);
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a process's name comes from, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NameSource {
+    /// It is registered.
+    Registered,
+    /// It carries a label (`proc_lib:set_label/1`, `Process.set_label/1`).
+    Label,
+    /// The function that `proc_lib` started for it.
+    InitialCall,
+    /// The function that it was spawned with.
+    SpawnedWith,
+    /// It ended, or could not be asked.
+    Unknown,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessRow {
+    /// Its identity.
+    pub pid: Pid,
+    /// What it is.
+    pub name: String,
+    /// How we know.
+    pub name_source: NameSource,
+    /// The application that it belongs to, by its group leader.
+    pub application: Option<String>,
+    /// The function that it was started with, `proc_lib` looked through.
+    pub initial_call: Option<Mfa>,
+    /// What it is running now.
+    pub current_function: Option<Mfa>,
+    /// `running`, `runnable`, `waiting`, `garbage_collecting`, `suspended`, `exiting`.
+    pub status: String,
+    /// Reductions.
+    pub reductions: Counter,
+    /// Share of all processes' reductions in the window (since start without one), 0 to 1.
+    pub reductions_share: f64,
+    /// Messages that wait; absent where a VM bug forbids asking.
+    pub mailbox_len: Option<u64>,
+    /// Heap, stack and mailbox, in bytes; absent where asking costs too much (a mailbox above 100,000).
+    pub memory_bytes: Option<u64>,
+}
+
+/// Processes that are alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProcessGroup {
+    /// The application, the label or the initial call that they share.
+    pub name: String,
+    /// How many; an estimate where [`Coverage`] says sampled.
+    pub processes: u64,
+    /// Their reductions.
+    pub reductions: Counter,
+    /// Share of all processes' reductions in the window (since start without one), 0 to 1.
+    pub reductions_share: f64,
+    /// Messages that wait in their mailboxes.
+    pub mailbox_len: u64,
+}
+
+/// How much of a whole a figure rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Coverage {
+    /// Processes that existed.
+    pub total: u64,
+    /// Processes that were asked.
+    pub asked: u64,
+    /// Whether the rest was estimated from those asked.
+    pub sampled: bool,
+}
+
+/// All processes, reduced on the target to those that matter.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Processes {
+    /// Who stands behind reductions and mailboxes.
+    pub ranking_coverage: Coverage,
+    /// Who stands behind the groups.
+    pub group_coverage: Coverage,
+    /// Reductions of all processes that were asked.
+    pub reductions: Counter,
+    /// The busiest, most reductions first.
+    pub top_by_reductions: Vec<ProcessRow>,
+    /// The longest mailboxes, longest first; empty mailboxes left out.
+    pub top_by_mailbox: Vec<ProcessRow>,
+    /// The biggest, among those in the other two lists and a sample.
+    pub top_by_memory: Vec<ProcessRow>,
+    /// By application.
+    pub by_application: Vec<ProcessGroup>,
+    /// By label where they carry one, else by initial call.
+    pub by_initial_call: Vec<ProcessGroup>,
+}

@@ -1,0 +1,1 @@
+//! Peers that no real node would be.

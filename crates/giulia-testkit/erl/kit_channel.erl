@@ -24,7 +24,7 @@ serve(Port, Applications) ->
     %% Twice: the first residue makes whatever atoms measuring needs.
     _ = residue(),
     _ = residue(),
-    ok = gen_tcp:send(Socket, io_lib:format("~w ~w", [node(), [It || {error, It} <- Started]])),
+    ok = gen_tcp:send(Socket, io_lib:format("~s ~w", [node(), [It || {error, It} <- Started]])),
     loop(Socket).
 
 loop(Socket) ->

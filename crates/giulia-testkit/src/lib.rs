@@ -14,7 +14,7 @@
 //!
 //! for_each_otp("says_who_it_is", |otp| {
 //!     let node = Node::builder(otp).name("shop").elixir().start();
-//!     assert_eq!(node.eval("node()"), format!("'{}'", node.name()));
+//!     assert_eq!(node.eval("erlang:is_alive()"), "true");
 //! });
 //! ```
 

@@ -324,7 +324,7 @@ impl Builder {
         let channel = Mutex::new(channel);
         let (otp, cookie) = (self.otp.clone(), self.cookie.clone());
         let node = Node { otp, name, cookie, dist_port, epmd, tls, child, channel, folder };
-        if first != format!("'{}' []", node.name) {
+        if first != format!("{} []", node.name) {
             return Err(format!(
                 "the node started as {first}, not as {}\n{}",
                 node.name,

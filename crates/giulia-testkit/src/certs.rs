@@ -81,9 +81,11 @@ impl TlsFiles {
     pub fn client_optfile(&self) -> PathBuf {
         let (certificate, key) = self.client();
         let text = format!(
-            "[{{client, [{{certfile, {certificate:?}}}, {{keyfile, {key:?}}},\n  \
-             {{cacertfile, {:?}}}, {{verify, verify_peer}}]}}].\n",
-            self.ca()
+            "[{{client, [{{certfile, \"{}\"}}, {{keyfile, \"{}\"}},\n  \
+             {{cacertfile, \"{}\"}}, {{verify, verify_peer}}]}}].\n",
+            certificate.display(),
+            key.display(),
+            self.ca().display()
         );
         let path = self.folder.join("client.conf");
         fs::write(&path, text).or_fail("writing the client's options");

@@ -90,3 +90,69 @@ fn mode_open_to_others(file: &File) -> Option<u32> {
 fn mode_open_to_others(_file: &File) -> Option<u32> {
     None
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::PermissionsExt,
+        sync::{Mutex, PoisonError},
+        time::Duration,
+    };
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Progress for Heard {
+        fn begin(&self, _what: &str, _lasts: Duration) {}
+        fn end(&self) {}
+        fn warn(&self, text: &str) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_owned());
+        }
+    }
+
+    /// The error or nothing, and what was warned about, of a file with this content and mode.
+    fn read(content: &[u8], mode: u32) -> (Option<String>, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cookie");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let heard = Heard::default();
+        let read = CookieSource::File(path).read(&heard);
+        (read.err().map(|it| it.to_string()), heard.0.into_inner().unwrap())
+    }
+
+    #[test]
+    fn a_private_file_is_read_without_a_word() {
+        assert_eq!(read(b"sesame\n", 0o600), (None, vec![]));
+        assert_eq!(read(b"sesame", 0o400), (None, vec![]));
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_is_used_with_a_warning() {
+        for mode in [0o640, 0o604, 0o660] {
+            let (error, warned) = read(b"sesame\n", mode);
+            assert_eq!(error, None);
+            assert!(warned[0].contains("chmod 600"), "{warned:?}");
+            assert!(!warned[0].contains("sesame"));
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_cookie_is_refused_and_never_quoted() {
+        let long = [b'x'; 256];
+        for content in [&b""[..], b"\n\nlate\n", b"   \n", &long, b"se\xffsame"] {
+            let error = read(content, 0o600).0.unwrap();
+            assert!(error.contains("GIULIA_COOKIE"), "{error}");
+            assert!(!error.contains("late") && !error.contains("same") && !error.contains("xxx"));
+        }
+    }
+
+    #[test]
+    fn nothing_shows_a_cookie_that_was_given() {
+        let source = CookieSource::Given(Cookie::new("sesame"));
+        assert!(!format!("{source:?}").contains("sesame"));
+    }
+}

@@ -115,14 +115,14 @@ impl Cell {
     }
 }
 
-/// Its beginning and its end: `Shop.Checkout.Wor…handle_call/3`.
+/// A little of its beginning and more of its end, which tells more: `Shop.…Worker.init/1`.
 fn shortened(text: &str, width: usize) -> String {
     let length = text.chars().count();
     if length <= width {
         return text.to_owned();
     }
     let kept = width.saturating_sub(1);
-    let head = kept / 2;
+    let head = kept / 3;
     let tail = kept - head;
     let (head, tail) = (text.chars().take(head), text.chars().skip(length - tail));
     head.chain(['…']).chain(tail).collect()
@@ -141,7 +141,7 @@ mod tests {
             .map(|line| line.into_iter().map(|(_, piece)| piece).collect::<String>())
             .collect();
         assert_eq!(text[0].trim_end(), "name               count");
-        assert_eq!(text[1].trim_end(), "Shop.Che…e_call/3  1,234");
+        assert_eq!(text[1].trim_end(), "Shop.…ndle_call/3  1,234");
         assert_eq!(text[2].trim_end(), "init                   7");
     }
 }

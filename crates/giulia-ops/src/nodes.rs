@@ -65,17 +65,52 @@ Examples:
             ("node", Align::Left),
             ("port", Align::Right),
             ("time", Align::Right),
-            ("status", Align::Name),
+            ("status", Align::Left),
         ]);
         for node in &answer.nodes {
-            let style = if node.answers { Style::Good } else { Style::Bad };
+            let told = matches!(node.status.as_str(), "answers" | "authenticated");
+            let (status, style) = match (told, node.answers) {
+                (true, _) => (node.status.as_str(), Style::Good),
+                (false, true) => ("answers, see below", Style::Warn),
+                (false, false) => ("no answer, see below", Style::Bad),
+            };
             columns.row([
                 Cell::of(node.name.as_deref().unwrap_or(&node.alive)),
                 Cell::of(node.port.to_string()),
                 Cell::of(node.elapsed_ms.map(units::ms).unwrap_or_default()),
-                Cell::of(&node.status).styled(style),
+                Cell::of(status).styled(style),
             ]);
         }
         out.columns(&columns);
+        for node in &answer.nodes {
+            if !matches!(node.status.as_str(), "answers" | "authenticated") {
+                out.hanging(&format!("  {}: ", node.alive), 4, Style::Plain, &node.status);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::Out;
+
+    #[test]
+    fn a_node_that_does_not_answer_says_why() {
+        let answer = json!({
+            "schema": "giulia.nodes/1",
+            "host": "db1",
+            "epmd_port": 4369,
+            "nodes": [
+                {"alive": "shop", "port": 40001, "name": "shop@db1", "status": "answers",
+                 "answers": true, "elapsed_ms": 1.25},
+                {"alive": "stuck", "port": 40002, "name": null, "answers": false,
+                 "status": "no answer within 10 s; is the node frozen?", "elapsed_ms": 10000.0},
+            ],
+        });
+        let mut out = Out::plain(80);
+        crate::operation("nodes").unwrap().text_of_json(answer, &mut out).unwrap();
+        insta::assert_snapshot!(out.text());
     }
 }

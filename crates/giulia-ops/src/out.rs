@@ -85,10 +85,15 @@ impl Out {
     pub(crate) fn heading(&mut self, title: &str, note: &str) {
         self.blank();
         self.piece(Style::Title, title);
-        if !note.is_empty() {
+        if note.is_empty() {
+            self.end_line();
+        } else if title.len() + note.len() + 4 <= self.width {
             self.piece(Style::Dim, &format!("  ({note})"));
+            self.end_line();
+        } else {
+            self.end_line();
+            self.paragraph(2, Style::Dim, &format!("({note})"));
         }
-        self.end_line();
     }
 
     /// An empty line, unless there is nothing to part.

@@ -90,17 +90,26 @@ pub(crate) fn command() -> Command {
         )
         .max_term_width(100);
     for &operation in OPS {
-        command = command.subcommand(with_options(operation));
+        command = command.subcommand(with_options(operation).arg(help(ArgAction::Help)));
     }
     for program in PROGRAMS {
-        command = command.subcommand((program.command)());
+        command = command.subcommand((program.command)().arg(help(ArgAction::Help)));
     }
     command
 }
 
+fn help(action: ArgAction) -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(action)
+        .help("Print help")
+        .help_heading("For every command")
+}
+
 /// What the program adds to an operation: how to print, and how to reach what it asks.
 fn with_options(operation: &dyn AnyOperation) -> Command {
-    let command = Printing::augment_args(operation.command());
+    let command = keeping_text(operation.command(), Printing::augment_args);
     match operation.kind() {
         Kind::Live => reaching(command),
         Kind::Query | Kind::Job => command,
@@ -109,8 +118,8 @@ fn with_options(operation: &dyn AnyOperation) -> Command {
 
 /// The settings and the cookie, for whatever dials.
 pub(crate) fn reaching(command: Command) -> Command {
-    let (about, long_about) = (command.get_about().cloned(), command.get_long_about().cloned());
-    let mut command = Settings::augment_args(CookieArgs::augment_args(command));
+    let add = |it| Settings::augment_args(CookieArgs::augment_args(it));
+    let mut command = keeping_text(command, add);
     for entry in reference::entries() {
         command = command.mut_arg(&entry.key, |arg| {
             let default = entry.default_shown().map(|it| format!(" [default: {it}]"));
@@ -119,7 +128,13 @@ pub(crate) fn reaching(command: Command) -> Command {
             arg.help(short).long_help(long)
         });
     }
-    // Adding arguments of a struct replaces the text by the struct's own.
+    command
+}
+
+/// Adding the arguments of a struct replaces the command's text by the struct's own.
+fn keeping_text(command: Command, add: impl FnOnce(Command) -> Command) -> Command {
+    let (about, long_about) = (command.get_about().cloned(), command.get_long_about().cloned());
+    let command = add(command);
     let about = about.unwrap_or_default();
     command.about(about.clone()).long_about(long_about.unwrap_or(about))
 }

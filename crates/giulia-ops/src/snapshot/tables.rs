@@ -63,11 +63,12 @@ pub(super) fn ets(it: &EtsTables, out: &mut Out) {
         ("memory", Align::Right),
         ("type", Align::Left),
         ("access", Align::Left),
-        ("options", Align::Left),
+        ("options", Align::Name),
     ]);
     for table in &it.top_by_memory {
         columns.row([
-            Cell::of(&table.name),
+            // Elixir's own writing of its modules.
+            Cell::of(table.name.strip_prefix("Elixir.").unwrap_or(&table.name)),
             Cell::of(table.owner_name.as_deref().unwrap_or(&table.owner.0)),
             Cell::of(units::count(table.size)),
             Cell::of(units::bytes(table.memory_bytes)),

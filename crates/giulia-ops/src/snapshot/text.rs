@@ -248,8 +248,7 @@ fn activity(work: &Activity, window: Option<Window>, node: Option<&NodeFacts>, o
     }
     let cores = |it: f64| format!("{:.2} cores", it / 1000.0);
     let cpu = work.runtime_ms;
-    #[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
-    let total = units::ms(cpu.since_start as f64);
+    let total = units::uptime(cpu.since_start);
     columns.row(row("CPU time", cpu, &cores, total));
     out.columns(&columns);
 }

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 
+use giulia_engine::CookieSource;
+
 use crate::config;
 
 /// Print the settings that hold and where each comes from
@@ -36,9 +38,7 @@ pub(super) fn run(matches: &ArgMatches) -> anyhow::Result<String> {
     for it in config.sourced(node.as_deref())? {
         rows.push((it.key, it.value.to_string(), it.origin.to_string()));
     }
-    if let Some((_, origin)) = &config.cookie {
-        rows.push(("cookie".to_owned(), "(hidden)".to_owned(), origin.to_string()));
-    }
+    rows.push(cookie(&config, node.as_deref())?);
     let width = |of: fn(&(String, String, String)) -> &String| {
         rows.iter().map(|it| of(it).chars().count()).max().unwrap_or(0)
     };
@@ -58,4 +58,17 @@ pub(super) fn run(matches: &ArgMatches) -> anyhow::Result<String> {
         let _ = writeln!(text, "# [node.\"{node}\"] differs: giulia config {node}");
     }
     Ok(text)
+}
+
+/// Where the cookie would come from; never the cookie.
+fn cookie(config: &config::Config, node: Option<&str>) -> anyhow::Result<(String, String, String)> {
+    let given = config.cookie.as_ref().map(|(_, origin)| origin.to_string());
+    let (value, origin) = match config::book(config)?.for_node(node.unwrap_or_default()).cookie {
+        CookieSource::Given(_) => ("(hidden)", given.unwrap_or_default()),
+        CookieSource::File(_) => ("(hidden)", "cookie_file".to_owned()),
+        CookieSource::Home(ref path) if path.exists() => ("(hidden)", path.display().to_string()),
+        CookieSource::Home(ref path) => ("none", format!("{} does not exist", path.display())),
+        CookieSource::Nowhere => ("none", "no home directory".to_owned()),
+    };
+    Ok(("cookie".to_owned(), value.to_owned(), origin))
 }

@@ -4,6 +4,15 @@
 %% stdlib or a BIF; what is interpreted runs once for each chunk or slice. Nothing here has a fun
 %% with a body: `erl_eval` would load `erl_lint` for it. The process dictionary that is written
 %% to is that of this process, which ends with its answer.
+%%
+%% Asks for: how many to list; how many of the busiest to look at; how many of the others to
+%% sample; the window in milliseconds, or `none`; what is read of everyone (three items:
+%% reductions, mailbox or a stand-in, group leader); what a first look at the chosen reads; the
+%% match specification that turns the first look into the items asked (nine, in a fixed order);
+%% whether labels and initial calls must be found in whole dictionaries, and the memory in bytes
+%% above which a process's dictionary is left alone.
+%%
+%% Answers with a compressed term, so that thousands of rows that look alike cost little on the wire.
 -module(processes).
 -export([ask/1]).
 
@@ -103,12 +112,29 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                            Mine = {'=:=', '$5', {const, Leader}},
                            Work = ets:match_spec_run(
                                     Where, ets:match_spec_compile([{Shape, [Mine, Other], [Delta]}])),
+                           Sum = lists:sum(Work),
+                           Since = case WindowMs of
+                                       none -> Sum;
+                                       _ -> lists:sum(
+                                              ets:match_spec_run(
+                                                Where, ets:match_spec_compile(
+                                                         [{Shape, [Mine, Other], ['$3']}])))
+                                   end,
                            Letters = ets:match_spec_run(
                                        Mails, ets:match_spec_compile(
                                                 [{{'$1', '_', '_', '_', '$5'}, [Mine], ['$1']}])),
-                           {Leader, erlang:length(Work), lists:sum(Work), lists:sum(Letters)}
+                           {Leader, erlang:length(Work), Sum, Since, lists:sum(Letters)}
                        end || {Leader, Where} <- [{L, Rows} || L <- Leader1] ++
                                                  [{L, Others} || L <- lists:sublist(Leaders, 64)]],
+             %% Beyond 64, all that are not led by the first together; we subtract.
+             Beyond = [begin
+                           Work = ets:match_spec_run(
+                                    Others, ets:match_spec_compile(
+                                              [{Shape, [Other], [{{Delta, '$3'}}]}])),
+                           {erlang:length(Work), lists:sum([D || {D, _} <- Work]),
+                            lists:sum([R || {_, R} <- Work]),
+                            lists:sum([M || {M, _, _, _, L} <- Mails, [L] =/= Leader1])}
+                       end || erlang:length(Leaders) > 64],
              %% A few at random (repeated draws fall together).
              Wanted = case Exact of true -> 0; false -> (Sample * Size + Total - 1) div Total end,
              Picks = lists:usort(lists:zipwith(fun erlang:phash2/2,
@@ -120,12 +146,11 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                       lists:duplicate(erlang:length(Picks),
                                                       erlang:list_to_tuple(Rows))),
                         ets:match_spec_compile([{Shape, [Other], [{{Delta, '$3', '$1'}}]}])),
-             {Groups, Picked, erlang:length(Leaders) > 64}
+             {Groups, Beyond, Picked}
          end || Firsts <- Before ++ [lists:duplicate(erlang:length(Born), 0) || Born =/= []]],
-    Ranked = erlang:monotonic_time(microsecond),
     Busies = erlang:get(2),
     Longest = erlang:get(4),
-    Sampled = lists:append([Picked || {_, Picked, _} <- Seen]) -- Busies,
+    Sampled = lists:append([Picked || {_, _, Picked} <- Seen]) -- Busies,
     Mailers = [{D, R, P} || {_, D, R, P, _} <- Longest] -- (Busies ++ Sampled),
     Details =
         [begin
@@ -217,22 +242,26 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                       Rows, ets:match_spec_compile(
                               [{{'_', '_', '$3', '_', '_', '_', '$7', '_', '_', '_', '_', '_', '_'},
                                 [{is_integer, '$7'}], [{{'$7', '$3'}}]}])))), Top),
+    Fullest = lists:sublist(
+                lists:reverse(
+                  lists:sort(
+                    ets:match_spec_run(
+                      Rows, ets:match_spec_compile(
+                              [{{'_', '_', '$3', '_', '_', '_', '_', '_', '_', '$10', '_', '_', '_'},
+                                [{is_integer, '$10'}, {'>', '$10', 0}], [{{'$10', '$3'}}]}])))), Top),
     Listed = lists:usort([P || {_, _, P} <- lists:sublist(Busies, Top)] ++
-                         [P || {_, _, _, P, _} <- Longest] ++ [P || {_, P} <- Biggest]),
+                         [P || {_, P} <- Fullest] ++ [P || {_, P} <- Biggest]),
     TopRows = lists:zipwith3(fun lists:keyfind/3, Listed,
                              lists:duplicate(erlang:length(Listed), 3),
                              lists:duplicate(erlang:length(Listed), Rows)),
     %% For the groups: no pids, and sorted, so that equal names shrink to nothing.
     Brief = ets:match_spec_compile(
-              [{{'$1', '_', '_', '_', '$5', '_', '$7', '_', '$9', '$10', '$11', '$12', '$13'}, [],
-                [{{'$5', '$11', '$12', '$13', '$9', '$10', '$1', '$7'}}]}]),
+              [{{'$1', '$2', '_', '_', '$5', '_', '_', '_', '$9', '$10', '$11', '$12', '$13'}, [],
+                [{{'$5', '$11', '$12', '$13', '$9', '$10', '$1', '$2'}}]}]),
     erlang:term_to_binary(
       {Total, Exact, Looked - Began, Window,
-       lists:append([Groups || {Groups, _, _} <- Seen]),
-       lists:member(true, [More || {_, _, More} <- Seen]),
-       [{M, P} || {M, _, _, P, _} <- Longest],
+       [{Groups, Beyond} || {Groups, Beyond, _} <- Seen],
        TopRows,
        [lists:sort(ets:match_spec_run(It, Brief)) || It <- lists:sublist(Details, 2)],
-       ets:match(ac_tab, {{application_master, '$1'}, '$2'}),
-       {Ranked - Looked, erlang:monotonic_time(microsecond) - Ranked}},
+       ets:match(ac_tab, {{application_master, '$1'}, '$2'})},
       [{compressed, 1}]).

@@ -229,8 +229,7 @@ impl Walk<'_> {
     /// Port and TLS show only through what comes after them.
     fn reached(&mut self, check: &str) {
         let position = |name: &str| CHECKS.iter().position(|it| *it == name).unwrap_or_default();
-        let plain =
-            self.attempt.access.tls.is_none() && self.attempt.access.ssl_dist_optfile.is_none();
+        let plain = self.attempt.access.tls.is_none();
         let missing = |walk: &Self, name: &str| !walk.checks.iter().any(|it| it.name == name);
         if position(check) > position("port") && missing(self, "port") {
             self.pass("port", "it accepts connections".to_owned());

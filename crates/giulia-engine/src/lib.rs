@@ -30,16 +30,13 @@ mod nodes;
 mod remote;
 mod snapshot;
 
-pub use access::{Access, AccessBook};
+pub use access::{Access, AccessBook, TlsAccess};
 pub use attempt::Attempt;
 pub use bounds::{Bounds, Cancel, Progress, Silent, Stop};
 pub use clock::Clock;
 pub use cookie::CookieSource;
 pub use doctor::{CHECKS, doctor};
 pub use error::{Error, ErrorKind};
-pub use giulia_probe::dist::{
-    Cookie, NodeName,
-    tls::{TlsOptions, Verify},
-};
+pub use giulia_probe::dist::{Cookie, NodeName, tls::Verify};
 pub use nodes::nodes;
 pub use snapshot::{SnapshotRequest, snapshot};

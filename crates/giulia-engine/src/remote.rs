@@ -1,83 +1,72 @@
-//! The one place that names the crates below: settings in, their types out.
+//! The one place that calls the crates below: settings in, their types out.
 
-use std::time::Duration;
+use std::{io, net::IpAddr, time::Duration};
 
-use giulia_model::{Gate, Snapshot};
+use giulia_probe::{
+    AttachOptions, Link,
+    dist::{self, Config, Connection, Knock, LocalName, NodeName, Target, epmd, tls::TlsOptions},
+};
 
-use crate::{Access, Cookie, Error, ErrorKind, SnapshotRequest, Stop};
+use crate::{Access, Cookie, Error};
 
-/// A live link to a node.
-#[derive(Debug)]
-pub(crate) struct Link;
-
-/// What a node says before it asks for a cookie.
-#[derive(Debug)]
-pub(crate) struct Knock {
-    /// Its full name.
-    pub(crate) name: String,
-    /// What it can do.
-    pub(crate) flags: u64,
-}
+/// The least time that is left for an answer to arrive after the connection's own deadline, so
+/// that its text, which knows the phase, comes before ours, which does not.
+const HEAD_START: Duration = Duration::from_millis(50);
 
 /// What the operating system's resolver says of a host.
-pub(crate) async fn resolve(host: &str) -> std::io::Result<Vec<std::net::IpAddr>> {
-    Ok(tokio::net::lookup_host((host, 0)).await?.map(|it| it.ip()).collect())
+pub(crate) async fn resolve(host: &str) -> io::Result<Vec<IpAddr>> {
+    let mut found: Vec<IpAddr> =
+        tokio::net::lookup_host((host, 0)).await?.map(|it| it.ip()).collect();
+    found.dedup();
+    Ok(found)
 }
 
 /// Names and ports that an EPMD knows.
 pub(crate) async fn epmd_names(
-    _host: &str,
-    _port: u16,
-    _allowed: Duration,
+    host: &str,
+    port: u16,
+    allowed: Duration,
 ) -> Result<Vec<(String, u16)>, Error> {
-    Err(not_wired())
+    Ok(epmd::names(host, port, sooner(allowed)).await?)
 }
 
 /// Dials and stops at the challenge.
 pub(crate) async fn knock(
-    _node: &str,
-    _access: &Access,
-    _allowed: Duration,
+    node: &str,
+    access: &Access,
+    allowed: Duration,
 ) -> Result<Knock, Error> {
-    Err(not_wired())
+    let (target, tls) = (target(node, access)?, tls(access)?);
+    Ok(Connection::knock(&target, sooner(allowed), tls.as_ref()).await?)
 }
 
 /// Dials and authenticates.
 pub(crate) async fn attach(
-    _node: &str,
-    _access: &Access,
-    _cookie: Cookie,
-    _allowed: Duration,
+    node: &str,
+    access: &Access,
+    cookie: Cookie,
+    allowed: Duration,
 ) -> Result<Link, Error> {
-    Err(not_wired())
-}
-
-/// One tick.
-pub(crate) async fn snapshot(
-    _link: &Link,
-    _request: &SnapshotRequest,
-    _stop: &Stop,
-) -> Result<Snapshot, Error> {
-    Err(not_wired())
-}
-
-/// Other tools' tracers.
-pub(crate) async fn tracers(_link: &Link) -> Result<Vec<String>, Error> {
-    Err(not_wired())
-}
-
-impl Link {
-    /// What this ERTS switches off.
-    pub(crate) fn gates(&self) -> Vec<Gate> {
-        Vec::new()
+    let mut config = Config::new(cookie);
+    config.connect_timeout = sooner(allowed);
+    config.tls = tls(access)?;
+    if let Some(name) = &access.name {
+        config.local = LocalName::Chosen(name.parse::<NodeName>()?);
     }
-
-    /// `OTP 27, ERTS 15.2.7`.
-    pub(crate) fn version(&self) -> String {
-        String::new()
-    }
+    let mut options = AttachOptions::new(config);
+    options.no_eval = access.no_eval;
+    options.call_timeout = options.call_timeout.min(sooner(allowed));
+    Ok(Link::attach(&target(node, access)?, &options).await?)
 }
 
-fn not_wired() -> Error {
-    Error::new(ErrorKind::Input, "not wired yet")
+fn target(node: &str, access: &Access) -> Result<Target, dist::Error> {
+    Ok(Target { name: node.parse()?, at: access.at.clone(), epmd_port: access.epmd_port })
+}
+
+fn tls(access: &Access) -> Result<Option<TlsOptions>, Error> {
+    access.tls.as_ref().map(crate::TlsAccess::options).transpose()
+}
+
+fn sooner(allowed: Duration) -> Duration {
+    allowed.saturating_sub(HEAD_START.min(allowed / 10))
 }

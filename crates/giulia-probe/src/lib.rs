@@ -1,2 +1,60 @@
 //! Questions to a live node: one file each, every one with its cost and its limits.
+//! For now only what the engine needs to compile; the probes replace it.
+
+use std::time::Duration;
+
 pub use giulia_dist as dist;
+use giulia_model::{Gate, Impact};
+
+/// How to attach.
+#[derive(Debug, Clone)]
+pub struct AttachOptions {
+    /// How to connect.
+    pub dist: dist::Config,
+    /// Evaluate nothing.
+    pub no_eval: bool,
+    /// For one question.
+    pub call_timeout: Duration,
+}
+
+/// A link to a target.
+#[derive(Debug, Clone)]
+pub struct Link(dist::Connection);
+
+impl AttachOptions {
+    /// The usual.
+    pub fn new(dist: dist::Config) -> Self {
+        Self { dist, no_eval: false, call_timeout: Duration::from_secs(5) }
+    }
+}
+
+impl Link {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Those of the connection.
+    pub async fn attach(
+        target: &dist::Target,
+        options: &AttachOptions,
+    ) -> Result<Self, dist::Error> {
+        Ok(Self(dist::Connection::connect(target, &options.dist).await?))
+    }
+
+    /// Nothing yet.
+    pub fn gates(&self) -> Vec<Gate> {
+        Vec::new()
+    }
+
+    /// Nothing yet.
+    pub fn impact(&self) -> Impact {
+        let stats = self.0.stats();
+        Impact {
+            questions: Vec::new(),
+            round_trips: stats.calls,
+            sent_bytes: stats.bytes_sent,
+            received_bytes: stats.bytes_received,
+            target_time_ms: 0.0,
+            changed: Vec::new(),
+        }
+    }
+}

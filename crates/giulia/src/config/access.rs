@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use giulia_engine::{Access, AccessBook, Cookie, CookieSource, TlsOptions, Verify};
+use giulia_engine::{Access, AccessBook, Cookie, CookieSource, TlsAccess, Verify};
 
 use crate::config::{Config, Origin, Settings, TlsVerify};
 
@@ -23,7 +23,6 @@ fn access(config: &Config, node: Option<&str>) -> anyhow::Result<Access> {
         epmd_port: settings.epmd_port.unwrap_or_default(),
         name: settings.name.clone(),
         tls: tls(&settings),
-        ssl_dist_optfile: settings.ssl_dist_optfile.clone().filter(|_| settings.tls != Some(false)),
         timeout: settings.timeout.map_or(Duration::from_secs(10), giulia_ops::Span::get),
         no_eval: settings.no_eval.unwrap_or_default(),
     })
@@ -63,19 +62,20 @@ fn strength(origin: &Origin) -> u8 {
 }
 
 /// Any TLS setting implies TLS, unless it is switched off aloud.
-fn tls(settings: &Settings) -> Option<TlsOptions> {
+fn tls(settings: &Settings) -> Option<TlsAccess> {
     let implied = settings.tls_cacert.is_some()
         || settings.tls_cert.is_some()
         || settings.tls_key.is_some()
         || settings.tls_server_name.is_some()
         || settings.ssl_dist_optfile.is_some()
-        || settings.tls_verify.is_some_and(|it| it != TlsVerify::Full);
-    settings.tls.unwrap_or(implied).then(|| TlsOptions {
-        verify: match settings.tls_verify {
-            Some(TlsVerify::Ca) => Verify::Ca,
-            Some(TlsVerify::None) => Verify::None,
-            Some(TlsVerify::Full) | None => Verify::Full,
-        },
+        || settings.tls_verify.is_some();
+    settings.tls.unwrap_or(implied).then(|| TlsAccess {
+        optfile: settings.ssl_dist_optfile.clone(),
+        verify: settings.tls_verify.map(|it| match it {
+            TlsVerify::Full => Verify::Full,
+            TlsVerify::Ca => Verify::Ca,
+            TlsVerify::None => Verify::None,
+        }),
         ca_file: settings.tls_cacert.clone(),
         cert_file: settings.tls_cert.clone(),
         key_file: settings.tls_key.clone(),

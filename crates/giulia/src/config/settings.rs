@@ -38,7 +38,7 @@ pub(crate) struct Settings {
           hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<bool>,
-    /// How far the node's certificate is checked: full (chain and host), ca (chain only), none.
+    /// How far the node's certificate is checked: full (chain and host; usual), ca (chain), none.
     #[arg(
         long,
         env = "GIULIA_TLS_VERIFY",
@@ -100,7 +100,6 @@ impl Settings {
         Self {
             // https://www.erlang.org/doc/apps/erts/epmd_cmd.html, ERL_EPMD_PORT.
             epmd_port: Some(4369),
-            tls_verify: Some(TlsVerify::Full),
             // Longer than the seven seconds that a node gives a handshake (net_setuptime).
             timeout: "10s".parse().ok(),
             no_eval: Some(false),

@@ -146,7 +146,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn asking_to_stop_ends_the_wait_at_once() {
         let cancel = Cancel::new();
-        let bounds = Bounds::new(Duration::from_secs(60), cancel.stop());
+        let bounds = Bounds::new(Duration::from_mins(1), cancel.stop());
         cancel.cancel();
         let stopped = bounds.run("waiting", std::future::pending::<Result<(), Error>>()).await;
         assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Interrupted);

@@ -79,19 +79,13 @@ fn read_file(path: &PathBuf, progress: &dyn Progress) -> Result<Cookie, Error> {
     Ok(Cookie::new(cookie))
 }
 
-#[cfg(unix)]
 fn mode_open_to_others(file: &File) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let mode = file.metadata().ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
-#[cfg(not(unix))]
-fn mode_open_to_others(_file: &File) -> Option<u32> {
-    None
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::{
         fs,

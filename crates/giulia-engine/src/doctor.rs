@@ -56,7 +56,7 @@ impl Walk<'_> {
         self.epmd(&name).await?;
         self.knock(&name).await?;
         let link = self.cookie().await?;
-        self.pass("version", link.version());
+        self.pass("version", format!("ERTS {}", link.erts()));
         self.tracers(&link).await?;
         self.vm_bugs(&link);
         Ok(())
@@ -128,7 +128,7 @@ impl Walk<'_> {
             Err(error) => return Err(self.fail_with("port", &error)),
         };
         self.reached("handshake");
-        if knock.name != name.as_str() {
+        if knock.name != *name {
             let finding = format!("it calls itself {}", knock.name);
             return Err(self.fail("handshake", finding, &format!("giulia doctor {}", knock.name)));
         }

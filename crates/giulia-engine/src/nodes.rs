@@ -65,7 +65,7 @@ async fn dial(
         Ok(knock) => {
             entry.answers = true;
             "answers".clone_into(&mut entry.status);
-            entry.name = Some(knock.name);
+            entry.name = Some(knock.name.to_string());
         }
         Err(error) => {
             entry.status = error.to_string();

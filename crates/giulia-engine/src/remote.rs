@@ -2,12 +2,17 @@
 
 use std::{io, net::IpAddr, time::Duration};
 
+use giulia_model::Snapshot;
+pub(crate) use giulia_probe::Link;
 use giulia_probe::{
-    AttachOptions, Link,
-    dist::{self, Config, Connection, Knock, LocalName, NodeName, Target, epmd, tls::TlsOptions},
+    AttachOptions, SnapshotOptions,
+    dist::{
+        self, Config, Connection, LocalName, NodeName, Target, epmd, handshake::Knock,
+        tls::TlsOptions,
+    },
 };
 
-use crate::{Access, Cookie, Error};
+use crate::{Access, Cookie, Error, SnapshotRequest};
 
 /// The least time that is left for an answer to arrive after the connection's own deadline, so
 /// that its text, which knows the phase, comes before ours, which does not.
@@ -31,11 +36,7 @@ pub(crate) async fn epmd_names(
 }
 
 /// Dials and stops at the challenge.
-pub(crate) async fn knock(
-    node: &str,
-    access: &Access,
-    allowed: Duration,
-) -> Result<Knock, Error> {
+pub(crate) async fn knock(node: &str, access: &Access, allowed: Duration) -> Result<Knock, Error> {
     let (target, tls) = (target(node, access)?, tls(access)?);
     Ok(Connection::knock(&target, sooner(allowed), tls.as_ref()).await?)
 }
@@ -57,6 +58,17 @@ pub(crate) async fn attach(
     options.no_eval = access.no_eval;
     options.call_timeout = options.call_timeout.min(sooner(allowed));
     Ok(Link::attach(&target(node, access)?, &options).await?)
+}
+
+/// One tick.
+pub(crate) async fn snapshot(link: &Link, request: &SnapshotRequest) -> Snapshot {
+    let options = SnapshotOptions { window: request.window, top: request.top };
+    giulia_probe::snapshot(link, &options).await
+}
+
+/// Other tools' tracers.
+pub(crate) async fn tracers(link: &Link) -> Result<Vec<String>, Error> {
+    Ok(giulia_probe::tracers(link).await?)
 }
 
 fn target(node: &str, access: &Access) -> Result<Target, dist::Error> {

@@ -34,7 +34,8 @@ pub async fn snapshot(
     if let Some(window) = request.window {
         progress.begin("measuring", window);
     }
-    let seen = bounds.run("asking the node", remote::snapshot(&link, request, &bounds.stop)).await;
+    let asking = async { Ok(remote::snapshot(&link, request).await) };
+    let seen = bounds.run("asking the node", asking).await;
     progress.end();
     let mut seen = seen?;
     SCHEMA.clone_into(&mut seen.schema);

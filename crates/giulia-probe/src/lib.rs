@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 pub use giulia_dist as dist;
-use giulia_model::{Gate, Impact};
+use giulia_model::{Gate, Impact, NotSeen, Snapshot};
 
 /// How to attach.
 #[derive(Debug, Clone)]
@@ -41,6 +41,11 @@ impl Link {
     }
 
     /// Nothing yet.
+    pub fn erts(&self) -> &'static str {
+        "unknown"
+    }
+
+    /// Nothing yet.
     pub fn gates(&self) -> Vec<Gate> {
         Vec::new()
     }
@@ -57,4 +62,42 @@ impl Link {
             changed: Vec::new(),
         }
     }
+}
+
+/// What a snapshot should hold.
+#[derive(Debug, Clone)]
+pub struct SnapshotOptions {
+    /// Rates over this time.
+    pub window: Option<Duration>,
+    /// Rows of each ranking.
+    pub top: usize,
+}
+
+/// Nothing yet.
+pub async fn snapshot(link: &Link, options: &SnapshotOptions) -> Snapshot {
+    tokio::time::sleep(options.window.unwrap_or_default()).await;
+    Snapshot {
+        schema: String::new(),
+        taken_at: String::new(),
+        window: None,
+        node: None,
+        counts: None,
+        memory: None,
+        schedulers: None,
+        activity: None,
+        processes: None,
+        ets: None,
+        host: None,
+        not_seen: vec![NotSeen { what: "everything".to_owned(), why: "no probes yet".to_owned() }],
+        impact: link.impact(),
+    }
+}
+
+/// Nothing yet.
+///
+/// # Errors
+/// None.
+#[expect(clippy::unused_async, reason = "the probe will ask")]
+pub async fn tracers(_link: &Link) -> Result<Vec<String>, dist::Error> {
+    Ok(Vec::new())
 }

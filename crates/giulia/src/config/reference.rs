@@ -109,11 +109,10 @@ mod tests {
     fn the_reference_is_a_valid_file_also_with_its_defaults_set() {
         let text = reference();
         toml::from_str::<crate::config::file::File>(&text).unwrap();
-        let set: String = (text.lines())
-            .map(|it| it.strip_prefix("# ").filter(|it| it.contains(" = ")).unwrap_or(it))
-            .filter(|it| !it.contains("HOW") && !it.is_empty())
-            .map(|it| format!("{it}\n"))
-            .collect();
+        let lines = text.lines().filter(|it| !it.contains("HOW") && !it.is_empty());
+        let set =
+            lines.map(|it| it.strip_prefix("# ").filter(|it| it.contains(" = ")).unwrap_or(it));
+        let set = set.collect::<Vec<_>>().join("\n");
         let file: crate::config::file::File =
             toml::from_str(&set.replace("# [node", "[node")).unwrap();
         assert_eq!(file.connect.epmd_port, Some(4369));

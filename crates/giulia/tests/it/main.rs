@@ -1,4 +1,5 @@
 //! The program as people meet it: its help, its errors, its configuration.
+#![cfg(test)]
 
 mod config;
 mod cookie;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{NodeName, tls::TlsOptions};
+use crate::{NodeName, epmd, tls::TlsOptions};
 
 /// The node to attach to, and how to reach it.
 #[derive(Debug, Clone)]
@@ -38,6 +38,10 @@ pub struct Config {
     pub local: LocalName,
     /// For name lookup, EPMD, TCP, TLS and handshake together.
     pub connect_timeout: Duration,
+    /// A node that sends nothing for this long, not even a tick, is [`Silent`].
+    ///
+    /// [`Silent`]: crate::ErrorKind::Silent
+    pub silence_max: Duration,
     /// TLS distribution; `None` is plain TCP.
     pub tls: Option<TlsOptions>,
     /// What a peer may make us hold.
@@ -49,14 +53,69 @@ pub struct Config {
 pub struct Limits {
     /// One message from the peer, in bytes, fragments put together. 64 MiB.
     pub message_bytes_max: usize,
-    /// Fragmented messages under way at once. 16.
+    /// Fragmented messages under way at once. 1,024: every call may have a large reply.
     pub fragmented_max: usize,
+    /// Bytes of all fragmented messages under way together. 128 MiB.
+    pub fragmented_bytes_max: usize,
     /// Nesting of a term. 256.
     pub depth_max: usize,
     /// Messages that wait in one mailbox. 10,000.
     pub mailbox_len_max: usize,
+    /// Bytes that wait in one mailbox. 64 MiB.
+    pub mailbox_bytes_max: usize,
     /// Calls under way at once. 1,024.
     pub calls_max: usize,
+    /// Bytes that wait to be written. 4 MiB, which is 64 of the largest requests.
+    pub write_queue_bytes_max: usize,
+    /// How long one write may make no progress before the peer counts as gone. 30 s.
+    pub write_stall_max: Duration,
+}
+
+impl Target {
+    /// The node of this name, found through EPMD on its host.
+    pub fn new(name: NodeName) -> Self {
+        Self { name, at: None, epmd_port: epmd::default_port() }
+    }
+
+    /// The same, dialled at `HOST:PORT` without EPMD.
+    #[must_use]
+    pub fn at(mut self, address: impl Into<String>) -> Self {
+        self.at = Some(address.into());
+        self
+    }
+}
+
+impl Config {
+    /// Plain TCP, a name given by the target, 10 s to connect, silent after 75 s.
+    ///
+    /// A node with the default `net_ticktime` sends at least every 15 s and calls a peer dead
+    /// after 45 to 75 s; we wait as long as it would.
+    pub fn new(cookie: Cookie) -> Self {
+        Self {
+            cookie,
+            local: LocalName::Dynamic,
+            connect_timeout: Duration::from_secs(10),
+            silence_max: Duration::from_secs(75),
+            tls: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 64 << 20,
+            fragmented_max: 1_024,
+            fragmented_bytes_max: 128 << 20,
+            depth_max: 256,
+            mailbox_len_max: 10_000,
+            mailbox_bytes_max: 64 << 20,
+            calls_max: 1_024,
+            write_queue_bytes_max: 4 << 20,
+            write_stall_max: Duration::from_secs(30),
+        }
+    }
 }
 
 impl Cookie {
@@ -66,7 +125,6 @@ impl Cookie {
     }
 
     /// The secret itself, for the digest alone.
-    #[expect(dead_code, reason = "the handshake will")]
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }
@@ -75,5 +133,16 @@ impl Cookie {
 impl fmt::Debug for Cookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Cookie(hidden)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_not_shown() {
+        let config = Config::new(Cookie::new("hunter2"));
+        assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

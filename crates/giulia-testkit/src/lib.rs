@@ -28,10 +28,12 @@ mod node;
 mod otp;
 mod prepare;
 mod residue;
+mod sample;
 
 pub use certs::{ServerCertificate, TlsFiles, TlsSetup};
 pub use epmd::Epmd;
-pub use live::{for_each_otp, live_enabled, record_live};
+pub use live::{for_each_otp, for_each_otp_from, live_enabled, record_live};
 pub use node::{Builder, Names, Node};
 pub use otp::{Otp, cache_dir, otp, otps};
 pub use residue::{Difference, Residue};
+pub use sample::{Sample, SampleTable};

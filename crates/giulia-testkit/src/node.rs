@@ -6,7 +6,8 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
@@ -64,6 +65,9 @@ pub struct Node {
 
 /// A loaded machine with a cold cache takes ten seconds to start Elixir in embedded mode.
 const START_MAX: Duration = Duration::from_mins(1);
+
+/// A stop takes milliseconds, also on a machine under load.
+const FREEZE_MAX: Duration = Duration::from_secs(10);
 
 /// The residue of 200,000 processes takes seconds; an expression that takes longer hangs.
 const ANSWER_MAX: Duration = Duration::from_mins(1);
@@ -158,9 +162,20 @@ impl Node {
         Residue::parse(&self.ask("r").or_fail("reading the residue"))
     }
 
-    /// Stops the VM as a debugger would (`SIGSTOP`).
+    /// Stops the VM as a debugger would (`SIGSTOP`); returns when it has stopped.
     pub fn freeze(&self) {
         self.signal("STOP");
+        // Its threads stop one by one, each when it is next scheduled.
+        let stat = format!("/proc/{}/stat", self.os_pid());
+        let started = Instant::now();
+        while started.elapsed() < FREEZE_MAX {
+            let stat = fs::read_to_string(&stat).unwrap_or_default();
+            if stat.rsplit(')').next().is_some_and(|it| it.trim_start().starts_with('T')) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        fail(format_args!("{} did not freeze", self.name));
     }
 
     /// Lets it run again.
@@ -307,23 +322,30 @@ impl Builder {
         command.stderr(log.try_clone().or_fail("sharing the node's log")).stdout(log);
         let mut child = command.spawn().or_fail("starting a node");
         let called = waiting.accept(&mut child, START_MAX);
-        let child = Mutex::new(child);
         let (channel, first) = match called {
-            Ok((channel, first)) => (Some(channel), first),
-            Err(why) => (None, why),
+            Ok(called) => called,
+            Err(why) => {
+                drop(child.kill());
+                drop(child.wait());
+                let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+                return Err(format!(
+                    "{} on OTP {}: {why}\n{log}",
+                    self.full_name(),
+                    self.otp.release
+                ));
+            }
         };
-        let name = format!("{}@{}", self.alive, self.host());
-        let dist_port = epmd.port_of(&self.alive).unwrap_or(0);
-        let Some(channel) = channel else {
-            let mut child = child.into_inner().unwrap_or_else(PoisonError::into_inner);
-            drop(child.kill());
-            drop(child.wait());
-            let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-            return Err(format!("{name} on OTP {}: {first}\n{log}", self.otp.release));
+        let node = Node {
+            name: self.full_name(),
+            dist_port: epmd.port_of(&self.alive).unwrap_or(0),
+            channel: Mutex::new(channel),
+            child: Mutex::new(child),
+            otp: self.otp,
+            cookie: self.cookie,
+            epmd,
+            tls,
+            folder,
         };
-        let channel = Mutex::new(channel);
-        let (otp, cookie) = (self.otp.clone(), self.cookie.clone());
-        let node = Node { otp, name, cookie, dist_port, epmd, tls, child, channel, folder };
         if first != format!("{} []", node.name) {
             return Err(format!(
                 "the node started as {first}, not as {}\n{}",
@@ -335,6 +357,10 @@ impl Builder {
             node.try_eval(expressions)?;
         }
         Ok(node)
+    }
+
+    fn full_name(&self) -> String {
+        format!("{}@{}", self.alive, self.host())
     }
 
     fn host(&self) -> &'static str {
@@ -381,7 +407,7 @@ impl Builder {
     }
 
     fn distribution(&self, command: &mut Command) {
-        let name = format!("{}@{}", self.alive, self.host());
+        let name = self.full_name();
         let (flag, interface, plain, tls) = match self.names {
             Names::Long => ("-name", "{127,0,0,1}", "inet_tcp", "inet_tls"),
             Names::Short => ("-sname", "{127,0,0,1}", "inet_tcp", "inet_tls"),

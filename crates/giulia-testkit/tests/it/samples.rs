@@ -9,7 +9,27 @@ fn the_sample_plants_what_it_says() {
     for_each_otp("kit::the_sample_plants_what_it_says", |otp| {
         for builder in [Node::builder(otp), Node::builder(otp).embedded()] {
             let node = builder.start();
-            node.eval("ok = application:start(sample), sample:plant(load)");
+            let sample = node.sample();
+            sample.plant("load");
+            let tables = sample.tables();
+            let sizes: Vec<(&str, u64)> =
+                tables.iter().map(|it| (it.name.as_str(), it.objects)).collect();
+            assert_eq!(
+                sizes,
+                [
+                    ("sample_small", 10),
+                    ("sample_mid", 1000),
+                    ("sample_big", 50_000),
+                    ("sample_bag", 500),
+                    ("sample_unnamed", 25),
+                ]
+            );
+            let workers = sample.workers();
+            assert_eq!(workers.len(), 20);
+            assert_eq!(workers[19].1, 20);
+            let alive = format!("is_process_alive(list_to_pid(\"{}\"))", workers[19].0);
+            assert_eq!(node.eval(&alive), "true");
+            assert_eq!(sample.pool().len(), 50);
             assert_eq!(node.eval("ets:info(sample_big, size)"), "50000");
             assert_eq!(node.eval("ets:info(sample_mid, read_concurrency)"), "true");
             assert_eq!(node.eval("ets:info(sample_small, size)"), "10");
@@ -28,7 +48,7 @@ fn the_sample_plants_what_it_says() {
 fn the_paced_load_keeps_its_ratio() {
     for_each_otp("kit::the_paced_load_keeps_its_ratio", |otp| {
         let node = Node::builder(otp).start();
-        node.eval("ok = application:start(sample), sample:plant(ratio)");
+        node.sample().plant("ratio");
         let reductions = "#{pace := #{periods := N, workers := W}} = sample:truth(),
              [N | [element(2, process_info(P, reductions)) || {P, _} <- W]]";
         let before = numbers(&node.eval(reductions));
@@ -63,7 +83,7 @@ fn the_elixir_sample_runs() {
 fn two_hundred_thousand_processes_fit() {
     for_each_otp("kit::two_hundred_thousand_processes_fit", |otp| {
         let node = Node::builder(otp).args(["+P", "400000"]).start();
-        node.eval("ok = application:start(sample), sample:plant({idle, 200000})");
+        node.sample().plant("{idle, 200000}");
         let count: u32 = node.eval("erlang:system_info(process_count)").parse().unwrap();
         assert!((200_000..200_200).contains(&count), "{count} processes");
     });

@@ -20,8 +20,8 @@ pub enum ErrorKind {
     Node(dist::ErrorKind),
     /// No cookie, or its file cannot be used.
     Cookie,
-    /// Something the caller wrote cannot be right.
-    Input,
+    /// The node took us in and answered nothing.
+    Nothing,
     /// The deadline passed.
     Deadline,
     /// Somebody asked to stop before there was an answer.

@@ -44,8 +44,7 @@ pub(crate) fn fix(kind: ErrorKind, node: &str) -> String {
     match kind {
         ErrorKind::Node(kind) => fix_of_node(kind, node, host),
         ErrorKind::Cookie => format!("giulia doctor {node} --cookie-file FILE"),
-        ErrorKind::Input => "giulia doctor --help".to_owned(),
-        ErrorKind::Deadline => format!("giulia doctor {node} --timeout 30s"),
+        ErrorKind::Nothing | ErrorKind::Deadline => format!("giulia doctor {node} --timeout 30s"),
         ErrorKind::Interrupted => format!("giulia doctor {node}"),
     }
 }

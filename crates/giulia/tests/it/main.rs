@@ -1,8 +1,10 @@
 //! The program as people meet it: its help, its errors, its configuration.
 #![cfg(test)]
 
+mod bad_input;
 mod config;
 mod cookie;
+mod live;
 mod usage;
 
 use std::process::{Command, Output};

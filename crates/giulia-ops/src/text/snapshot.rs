@@ -5,10 +5,10 @@ use giulia_model::{
     Memory, NodeFacts, NotSeen, Schedulers, Snapshot, Window,
 };
 
-use super::tables;
 use crate::{
     Out, Style,
     columns::{Align, Cell, Columns},
+    text::tables,
     units,
 };
 
@@ -21,7 +21,7 @@ const NAMES_MAX: usize = 24;
 const BAR: usize = 20;
 
 /// The whole snapshot.
-pub(super) fn snapshot(it: &Snapshot, out: &mut Out) {
+pub(crate) fn snapshot(it: &Snapshot, out: &mut Out) {
     header(it, out);
     if let Some(counts) = &it.counts {
         limits(counts, out);

@@ -5,7 +5,7 @@ use giulia_model::{CheckStatus, Doctor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Kind, Out, Outcome, Style, snapshot::gates};
+use crate::{Ctx, Kind, Out, Outcome, Style, text};
 
 /// The operation.
 pub(crate) struct Operation;
@@ -60,7 +60,7 @@ Examples:
                 out.hanging("                   fix: ", 24, Style::Plain, fix);
             }
         }
-        gates(&answer.gates, out);
+        text::gates(&answer.gates, out);
         out.blank();
         if answer.healthy {
             let next = format!("Healthy. Next: giulia snapshot {}", answer.node);

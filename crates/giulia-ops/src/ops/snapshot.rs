@@ -8,12 +8,7 @@ use giulia_model::Snapshot;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Kind, NodeArg, Out, Top, Window};
-
-mod tables;
-mod text;
-
-pub(crate) use text::gates;
+use crate::{Ctx, Kind, NodeArg, Out, Top, Window, text};
 
 /// The operation.
 pub(crate) struct Operation;

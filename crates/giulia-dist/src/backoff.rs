@@ -22,7 +22,10 @@ impl Backoff {
     }
 
     /// The next wait, between three quarters of the step and the whole step.
-    #[expect(clippy::should_implement_trait, reason = "an endless series, but not one to loop over")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an endless series, but not one to loop over"
+    )]
     pub fn next(&mut self) -> Duration {
         let step = self.next;
         self.next = (step * 2).min(LAST);

@@ -7,7 +7,7 @@
 
 use crate::{
     flags,
-    term::{DecodeError, Kind, Pid, Reference, Reader, Term},
+    term::{DecodeError, Kind, Pid, Reader, Reference, Term},
 };
 
 const LINK: u64 = 1;
@@ -55,53 +55,125 @@ pub enum Process {
 #[non_exhaustive]
 pub enum Control {
     /// `from` links itself to `to`.
-    Link { /** Who. */ from: Pid, /** To whom. */ to: Pid },
+    Link {
+        /** Who. */
+        from: Pid,
+        /** To whom. */
+        to: Pid,
+    },
     /// The unlink of OTP 23 and 24, without acknowledgement.
-    Unlink { /** Who. */ from: Pid, /** From whom. */ to: Pid },
+    Unlink {
+        /** Who. */
+        from: Pid,
+        /** From whom. */
+        to: Pid,
+    },
     /// An unlink that must be acknowledged before anything else is sent to `from`.
-    UnlinkId { /** Its number. */ id: u64, /** Who. */ from: Pid, /** From whom. */ to: Pid },
+    UnlinkId {
+        /** Its number. */
+        id: u64,
+        /** Who. */
+        from: Pid,
+        /** From whom. */
+        to: Pid,
+    },
     /// The acknowledgement of ours.
-    UnlinkIdAck { /** Its number. */ id: u64, /** Who. */ from: Pid, /** To whom. */ to: Pid },
+    UnlinkIdAck {
+        /** Its number. */
+        id: u64,
+        /** Who. */
+        from: Pid,
+        /** To whom. */
+        to: Pid,
+    },
     /// A message for a pid.
-    Send { /** To whom. */ to: Pid },
+    Send {
+        /** To whom. */
+        to: Pid,
+    },
     /// A message for a name.
-    RegSend { /** Who. */ from: Pid, /** The name. */ name: String },
+    RegSend {
+        /** Who. */
+        from: Pid,
+        /** The name. */
+        name: String,
+    },
     /// A message for an alias; we hand none out.
     AliasSend,
     /// A link has broken.
     Exit {
-        /** Who ended. */ from: Pid,
-        /** The other end. */ to: Pid,
-        /** From peers without `EXIT_PAYLOAD`. */ reason: Option<Vec<u8>>,
+        /** Who ended. */
+        from: Pid,
+        /** The other end. */
+        to: Pid,
+        /** From peers without `EXIT_PAYLOAD`. */
+        reason: Option<Vec<u8>>,
     },
     /// `exit(To, Reason)` was called.
-    Exit2 { /** Who. */ from: Pid, /** Whom. */ to: Pid, /** As above. */ reason: Option<Vec<u8>> },
+    Exit2 {
+        /** Who. */
+        from: Pid,
+        /** Whom. */
+        to: Pid,
+        /** As above. */
+        reason: Option<Vec<u8>>,
+    },
     /// Group leader of `to`; we have no processes.
     GroupLeader,
     /// `from` monitors `to`.
-    Monitor { /** Who. */ from: Pid, /** Whom. */ to: Process, /** By which. */ reference: Reference },
+    Monitor {
+        /** Who. */
+        from: Pid,
+        /** Whom. */
+        to: Process,
+        /** By which. */
+        reference: Reference,
+    },
     /// And no longer does.
-    Demonitor { /** Who. */ from: Pid, /** Whom. */ to: Process, /** By which. */ reference: Reference },
+    Demonitor {
+        /** Who. */
+        from: Pid,
+        /** Whom. */
+        to: Process,
+        /** By which. */
+        reference: Reference,
+    },
     /// A monitored process ended.
     MonitorExit {
-        /** Who ended. */ from: Process,
-        /** Who monitors. */ to: Pid,
-        /** By which. */ reference: Reference,
-        /** From peers without `EXIT_PAYLOAD`. */ reason: Option<Vec<u8>>,
+        /** Who ended. */
+        from: Process,
+        /** Who monitors. */
+        to: Pid,
+        /** By which. */
+        reference: Reference,
+        /** From peers without `EXIT_PAYLOAD`. */
+        reason: Option<Vec<u8>>,
     },
     /// Somebody wants to start a process here.
-    SpawnRequest { /** Which request. */ reference: Reference, /** Whose. */ from: Pid },
+    SpawnRequest {
+        /** Which request. */
+        reference: Reference,
+        /** Whose. */
+        from: Pid,
+    },
     /// The answer to our request.
     SpawnReply {
-        /** Which request. */ reference: Reference,
-        /** Whose. */ to: Pid,
-        /** Whether it is linked. */ is_linked: bool,
-        /** The process, or why there is none. */ result: Result<Pid, String>,
+        /** Which request. */
+        reference: Reference,
+        /** Whose. */
+        to: Pid,
+        /** Whether it is linked. */
+        is_linked: bool,
+        /** The process, or why there is none. */
+        result: Result<Pid, String>,
     },
     /// From before anyone here was born.
     NodeLink,
     /// Nothing that we know; ignored, and counted by the caller.
-    Unknown { /** The operation. */ operation: u64 },
+    Unknown {
+        /** The operation. */
+        operation: u64,
+    },
 }
 
 impl Control {
@@ -264,8 +336,7 @@ pub fn monitor_exit(
     reference: &Reference,
     reason: Term<'static>,
 ) -> WithReason {
-    let parties =
-        vec![process_term(from), Term::Pid(to.clone()), Term::from(reference.clone())];
+    let parties = vec![process_term(from), Term::Pid(to.clone()), Term::from(reference.clone())];
     with_reason(negotiated, [MONITOR_P_EXIT, PAYLOAD_MONITOR_P_EXIT], parties, reason)
 }
 
@@ -311,12 +382,7 @@ pub fn spawn_request(
 pub fn spawn_refusal(reference: &Reference, to: &Pid) -> Term<'static> {
     operation(
         SPAWN_REPLY,
-        [
-            Term::from(reference.clone()),
-            Term::Pid(to.clone()),
-            Term::int(0),
-            Term::atom("notsup"),
-        ],
+        [Term::from(reference.clone()), Term::Pid(to.clone()), Term::int(0), Term::atom("notsup")],
     )
 }
 

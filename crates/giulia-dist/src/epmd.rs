@@ -95,11 +95,7 @@ pub fn parse_port(answer: &[u8]) -> Result<Option<Option<Registration>>, String>
 ///
 /// [`ErrorKind::HostUnknown`], [`ErrorKind::EpmdUnreachable`] (also when something other than
 /// EPMD answers).
-pub async fn names(
-    host: &str,
-    port: u16,
-    timeout: Duration,
-) -> Result<Vec<(String, u16)>, Error> {
+pub async fn names(host: &str, port: u16, timeout: Duration) -> Result<Vec<(String, u16)>, Error> {
     names_until(host, port, Instant::now() + timeout).await
 }
 

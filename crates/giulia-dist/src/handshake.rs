@@ -78,6 +78,8 @@ pub struct Handshake<'a> {
 pub enum Progress {
     /// Read more.
     Read,
+    /// One message was taken; look at the next.
+    Again,
     /// Write these bytes, then go on.
     Write(Vec<u8>),
     /// The challenge came, and there is no cookie to answer it with.
@@ -171,7 +173,9 @@ impl<'a> Handshake<'a> {
             ),
             State::Status | State::Challenge | State::Refused => Error::new(
                 ErrorKind::HandshakeClosed,
-                format!("{who} closed the connection in the middle of the handshake; its log says why"),
+                format!(
+                    "{who} closed the connection in the middle of the handshake; its log says why"
+                ),
             ),
         }
     }
@@ -237,7 +241,7 @@ impl<'a> Handshake<'a> {
                     return Err(self.too_old("it gives no names; choose one with --name"));
                 }
                 self.state = State::Challenge;
-                Ok(Progress::Read)
+                Ok(Progress::Again)
             }
             b"alive" => {
                 // `false`: the connection that it has is a good one, keep it.
@@ -246,7 +250,9 @@ impl<'a> Handshake<'a> {
             }
             b"nok" => Err(Error::new(
                 ErrorKind::AlreadyConnected,
-                format!("{who} is just now connecting to `{ours}` itself; try again, or choose another name"),
+                format!(
+                    "{who} is just now connecting to `{ours}` itself; try again, or choose another name"
+                ),
             )),
             b"not_allowed" => Err(Error::new(
                 ErrorKind::NotAllowed,
@@ -279,13 +285,12 @@ impl<'a> Handshake<'a> {
         let name: NodeName = name.parse().map_err(|it: Error| bad(&it.to_string()))?;
         self.local = (name.to_string(), creation);
         self.state = State::Challenge;
-        Ok(Progress::Read)
+        Ok(Progress::Again)
     }
 
     fn challenge(&mut self, mut message: Bytes) -> Result<Progress, Error> {
-        let cut_off = |_| {
-            Error::new(ErrorKind::Protocol, format!("{}'s challenge is cut off", self.who()))
-        };
+        let cut_off =
+            |_| Error::new(ErrorKind::Protocol, format!("{}'s challenge is cut off", self.who()));
         let peer_flags = flags::expand(message.try_get_u64().map_err(cut_off)?);
         let challenge = message.try_get_u32().map_err(cut_off)?;
         let creation = message.try_get_u32().map_err(cut_off)?;
@@ -366,8 +371,7 @@ pub(crate) fn already_connected(target: &str, ours: &str) -> Error {
 impl Handshake<'_> {
     /// After a [`Progress::Write`]: the error that ends the handshake here, if it does.
     pub fn refused(&self) -> Option<Error> {
-        matches!(self.state, State::Refused)
-            .then(|| already_connected(&self.who(), &self.local.0))
+        matches!(self.state, State::Refused).then(|| already_connected(&self.who(), &self.local.0))
     }
 }
 
@@ -402,7 +406,8 @@ fn counted_name(rest: &mut &[u8]) -> Option<String> {
 }
 
 fn looks_like_tls(buffer: &[u8]) -> bool {
-    buffer.starts_with(&TLS_ALERT) && buffer.get(2).is_none_or(|minor| *minor <= 4)
+    buffer.starts_with(&TLS_ALERT)
+        && buffer.get(2).is_none_or(|minor| *minor <= 4)
         && buffer.len() >= 3
 }
 

@@ -21,6 +21,7 @@
 
 pub mod control;
 pub mod epmd;
+pub mod flags;
 pub mod frame;
 pub mod handshake;
 pub mod term;
@@ -31,9 +32,12 @@ mod config;
 mod connection;
 mod error;
 mod name;
+mod net;
 
 pub use backoff::Backoff;
 pub use config::{Config, Cookie, Limits, LocalName, Target};
-pub use connection::{Call, Connection, Mailbox, Message, Peer, Reply, Stats};
+pub use connection::{
+    Call, Connection, Mailbox, Message, Payload, Peer, Reply, SpawnOptions, Spawned, Stats,
+};
 pub use error::{Error, ErrorKind};
 pub use name::{NameMode, NodeName};

@@ -102,9 +102,9 @@ impl TlsOptions {
             (Ok(it), _) => it,
             // An Erlang host part may be no DNS name (`db_1`); without the check of the
             // name any will do.
-            (Err(_), Verify::Ca | Verify::None) => ServerName::IpAddress(
-                std::net::IpAddr::from(std::net::Ipv4Addr::LOCALHOST).into(),
-            ),
+            (Err(_), Verify::Ca | Verify::None) => {
+                ServerName::IpAddress(std::net::IpAddr::from(std::net::Ipv4Addr::LOCALHOST).into())
+            }
             (Err(_), Verify::Full) => {
                 return Err(invalid(format!(
                     "`{name}` cannot stand in a certificate; give --tls-server-name, or --tls-verify ca to check the chain only"
@@ -134,11 +134,15 @@ impl TlsOptions {
                 return Err(invalid("--tls-key comes with --tls-cert".to_owned()));
             }
         };
-        let unusable =
-            |why: String| invalid(format!("the key {} cannot be used: {why}; check --tls-key (an encrypted key must be decrypted first)", key.display()));
+        let unusable = |why: String| {
+            invalid(format!(
+                "the key {} cannot be used: {why}; check --tls-key (an encrypted key must be decrypted first)",
+                key.display()
+            ))
+        };
         let der = PrivateKeyDer::from_pem_file(key).map_err(|it| unusable(it.to_string()))?;
-        let certified = CertifiedKey::from_der(chain, der, provider)
-            .map_err(|it| unusable(it.to_string()))?;
+        let certified =
+            CertifiedKey::from_der(chain, der, provider).map_err(|it| unusable(it.to_string()))?;
         Ok(Some(Arc::new(certified)))
     }
 }
@@ -159,14 +163,20 @@ impl Prepared {
             rustls::Error::AlertReceived(alert) if is_about_us(*alert, was_asked) => (
                 ErrorKind::TlsClientCertificate,
                 if self.has_certificate {
-                    format!("{target} refused our certificate ({alert:?}); is it signed by an authority that the node trusts? Give another with --tls-cert and --tls-key")
+                    format!(
+                        "{target} refused our certificate ({alert:?}); is it signed by an authority that the node trusts? Give another with --tls-cert and --tls-key"
+                    )
                 } else {
-                    format!("{target} asks for a client certificate ({alert:?}); give one with --tls-cert and --tls-key, or --tls-optfile")
+                    format!(
+                        "{target} asks for a client certificate ({alert:?}); give one with --tls-cert and --tls-key, or --tls-optfile"
+                    )
                 },
             ),
             rustls::Error::InvalidMessage(_) => (
                 ErrorKind::Tls,
-                format!("{target} does not speak TLS at that port; leave --tls away when its distribution is plain TCP"),
+                format!(
+                    "{target} does not speak TLS at that port; leave --tls away when its distribution is plain TCP"
+                ),
             ),
             other => (
                 ErrorKind::Tls,

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str) -> Result<TlsOptions, String> {
-        options(text, PathBuf::from)
+        options(text, |it| PathBuf::from(it))
     }
 
     #[test]

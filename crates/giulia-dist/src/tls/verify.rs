@@ -96,10 +96,11 @@ impl Verifier {
     ) -> Result<(), rustls::Error> {
         let Some(certificate) = Certificate::parse(leaf) else { return Err(error) };
         certificate.valid(now)?;
-        let issuers =
-            self.authorities.iter().filter_map(|it| Certificate::parse(it)).filter(|it| {
-                it.subject == certificate.issuer
-            });
+        let issuers = self
+            .authorities
+            .iter()
+            .filter_map(|it| Certificate::parse(it))
+            .filter(|it| it.subject == certificate.issuer);
         for issuer in issuers {
             if issuer.signed(
                 self.algorithms.all,

@@ -102,7 +102,7 @@ pub struct Processes {
     pub ranking_coverage: Coverage,
     /// Who stands behind the groups.
     pub group_coverage: Coverage,
-    /// Reductions of all processes that were asked.
+    /// Reductions of all processes; an estimate where the ranking is sampled.
     pub reductions: Counter,
     /// The busiest, most reductions first.
     pub top_by_reductions: Vec<ProcessRow>,

@@ -63,9 +63,7 @@ pub(crate) fn allowed(question: &Bif) -> bool {
         return false;
     }
     let passed_on = question.args.iter().all(|it| match it {
-        Term::Export(fun) => {
-            listed(&fun.module, &fun.function, fun.arity.into())
-        }
+        Term::Export(fun) => listed(&fun.module, &fun.function, fun.arity.into()),
         _ => true,
     });
     passed_on && (question.function != "zipwith3" || applied(&question.args))

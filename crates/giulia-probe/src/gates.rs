@@ -64,11 +64,7 @@ const ROWS: &[Row] = &[
     Row {
         feature: "status of processes",
         state: GateState::Limited,
-        ranges: &[
-            (&[0], &[11, 2, 2, 18]),
-            (&[12], &[12, 3, 2, 9]),
-            (&[13], &[13, 1, 5]),
-        ],
+        ranges: &[(&[0], &[11, 2, 2, 18]), (&[12], &[12, 3, 2, 9]), (&[13], &[13, 1, 5])],
         reason: "may be told wrongly (fixed in ERTS 11.2.2.18, 12.3.2.9 and 13.1.5)",
     },
     Row {
@@ -87,11 +83,7 @@ const ROWS: &[Row] = &[
     Row {
         feature: "tracing all processes at once",
         state: GateState::Off,
-        ranges: &[
-            (&[0], &[12, 3, 2, 17]),
-            (&[13], &[13, 2, 2, 8]),
-            (&[14], &[14, 2, 4]),
-        ],
+        ranges: &[(&[0], &[12, 3, 2, 17]), (&[13], &[13, 2, 2, 8]), (&[14], &[14, 2, 4])],
         reason: "crashes the VM when a dirty scheduler traces at that moment (PR-8286; fixed in \
                  ERTS 12.3.2.17, 13.2.2.8 and 14.2.4)",
     },

@@ -175,10 +175,9 @@ fn applications(answers: &[Answer], at: usize) -> Result<Vec<Application>, Probl
     let mut found: Vec<Application> = told
         .iter()
         .filter_map(|it| match it.as_tuple() {
-            Some([name, _, version]) => Some(Application {
-                name: answer::text(name)?,
-                version: answer::text(version)?,
-            }),
+            Some([name, _, version]) => {
+                Some(Application { name: answer::text(name)?, version: answer::text(version)? })
+            }
             _ => None,
         })
         .collect();

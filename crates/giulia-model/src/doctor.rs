@@ -23,7 +23,8 @@ pub struct Doctor {
 /// One step of the walk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// `name`, `host`, `epmd`, `port`, `tls`, `cookie`, `version`, `flags`, `tracers`, `vm_bugs`.
+    /// `name`, `host`, `epmd`, `port`, `tls`, `handshake`, `flags`, `cookie`, `version`, `tracers`,
+    /// `vm_bugs`.
     pub name: String,
     /// How it went.
     pub status: CheckStatus,

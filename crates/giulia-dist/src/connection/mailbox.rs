@@ -11,11 +11,12 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 use super::{
     Call, Connection, by_pid,
+    call::wait,
     shared::{Request, Shared},
 };
 use crate::{
@@ -300,14 +301,14 @@ impl Mailbox {
             shared.state().requests.remove(&reference);
             return Err(error);
         }
-        match timeout_at(deadline, receiver).await {
-            Ok(Ok(Ok(pid))) => Ok(Spawned { pid, monitor: options.monitor.then_some(reference) }),
-            Ok(Ok(Err(why))) => Err(Error::new(
+        match wait(shared, receiver, deadline).await {
+            Some(Ok(Ok(pid))) => Ok(Spawned { pid, monitor: options.monitor.then_some(reference) }),
+            Some(Ok(Err(why))) => Err(Error::new(
                 ErrorKind::Raised,
                 format!("{} started no process: {why}", shared.peer.name),
             )),
-            Ok(Err(_)) => Err(shared.gone()),
-            Err(_) => Err(Error::new(
+            Some(Err(_)) => Err(shared.gone()),
+            None => Err(Error::new(
                 ErrorKind::Deadline,
                 format!(
                     "{} did not start a process within {:?}; it will be killed if it still comes",

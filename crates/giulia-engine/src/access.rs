@@ -1,0 +1,79 @@
+//! How to reach a node and as whom: what flags, environment and files came down to.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use giulia_probe::dist::tls::{TlsOptions, Verify};
+
+use crate::{CookieSource, Error};
+
+/// How to reach one node.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Where the cookie is; read when it is needed, not before.
+    pub cookie: CookieSource,
+    /// `HOST:PORT` to dial in place of asking EPMD.
+    pub at: Option<String>,
+    /// Where EPMD listens.
+    pub epmd_port: u16,
+    /// A name of our own; the node gives us one without it.
+    pub name: Option<String>,
+    /// TLS distribution; plain TCP without it.
+    pub tls: Option<TlsAccess>,
+    /// For everything that is not a measured window.
+    pub timeout: Duration,
+    /// Ask only by calls of existing functions.
+    pub no_eval: bool,
+}
+
+/// What was said about TLS; its files are read when a node is dialled, not before.
+#[derive(Debug, Clone, Default)]
+pub struct TlsAccess {
+    /// Erlang's own options file, for what is not said below.
+    pub optfile: Option<PathBuf>,
+    /// How far to verify.
+    pub verify: Option<Verify>,
+    /// PEM file with the authorities to trust.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with our certificate.
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with its key.
+    pub key_file: Option<PathBuf>,
+    /// The host name expected in the certificate.
+    pub server_name: Option<String>,
+}
+
+/// How to reach any node: the common way, and the ways of those that have their own.
+#[derive(Debug, Clone)]
+pub struct AccessBook {
+    /// For nodes that are not named below.
+    pub common: Access,
+    /// By node name.
+    pub nodes: BTreeMap<String, Access>,
+}
+
+impl AccessBook {
+    /// The way to this node.
+    pub fn for_node(&self, node: &str) -> &Access {
+        self.nodes.get(node).unwrap_or(&self.common)
+    }
+}
+
+impl TlsAccess {
+    /// The options file, and over it what was said.
+    ///
+    /// # Errors
+    /// When the options file cannot be read or understood.
+    pub(crate) fn options(&self) -> Result<TlsOptions, Error> {
+        let below = match &self.optfile {
+            Some(path) => TlsOptions::from_optfile(path)?,
+            None => TlsOptions::default(),
+        };
+        Ok(TlsOptions {
+            verify: self.verify.unwrap_or(below.verify),
+            ca_file: self.ca_file.clone().or(below.ca_file),
+            cert_file: self.cert_file.clone().or(below.cert_file),
+            key_file: self.key_file.clone().or(below.key_file),
+            server_name: self.server_name.clone().or(below.server_name),
+        })
+    }
+}

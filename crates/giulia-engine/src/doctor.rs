@@ -1,0 +1,265 @@
+//! The walk through everything that attaching needs, stopping at the first thing that fails.
+
+use giulia_model::{Check, CheckStatus, Doctor, GateState};
+use giulia_probe::dist::NameMode;
+
+use crate::{
+    Attempt, Error, NodeName,
+    fixes::{check_of, fix},
+    remote,
+};
+
+/// The document's name and version.
+const SCHEMA: &str = "giulia.doctor/1";
+
+/// The checks, in the order in which attaching needs them.
+pub const CHECKS: [&str; 11] = [
+    "name",
+    "host",
+    "epmd",
+    "port",
+    "tls",
+    "handshake",
+    "flags",
+    "cookie",
+    "version",
+    "tracers",
+    "vm_bugs",
+];
+
+/// The distribution flag `SPAWN`, which every question needs; OTP 23 and later have it.
+/// <https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#distribution-flags>
+const SPAWN: u64 = 1 << 32;
+
+/// Walks through everything that attaching needs. A failure is a check, never an error.
+pub async fn doctor(node: &str, attempt: Attempt<'_>) -> Doctor {
+    let mut walk = Walk { node, attempt, checks: Vec::new(), gates: Vec::new() };
+    // A failure is in `checks`; the steps behind it are not reached.
+    let ended = walk.walk().await;
+    walk.finish(ended.is_ok())
+}
+
+struct Walk<'a> {
+    node: &'a str,
+    attempt: Attempt<'a>,
+    checks: Vec<Check>,
+    gates: Vec<giulia_model::Gate>,
+}
+
+/// The walk ended early; why is in its last check.
+struct Stopped;
+
+impl Walk<'_> {
+    async fn walk(&mut self) -> Result<(), Stopped> {
+        let name = self.name()?;
+        self.host(&name).await?;
+        self.epmd(&name).await?;
+        self.knock(&name).await?;
+        let link = self.cookie().await?;
+        self.pass("version", format!("ERTS {}", link.erts()));
+        self.tracers(&link).await?;
+        self.vm_bugs(&link);
+        Ok(())
+    }
+
+    fn name(&mut self) -> Result<NodeName, Stopped> {
+        let name = match self.node.parse::<NodeName>() {
+            Ok(name) => name,
+            Err(error) => return Err(self.fail("name", error.to_string(), "giulia nodes")),
+        };
+        let word = |mode| if mode == NameMode::Long { "long" } else { "short" };
+        let mode = word(name.mode());
+        let ours = match self.attempt.access.name.as_ref().map(|it| it.parse::<NodeName>()) {
+            None => "the node gives us ours".to_owned(),
+            Some(Ok(ours)) if ours.mode() == name.mode() => format!("ours is {ours}"),
+            Some(Ok(ours)) => {
+                let finding = format!("{mode}, and ours is {}: {ours}", word(ours.mode()));
+                let fix = format!("leave --name out, or choose a {mode} name");
+                return Err(self.fail("name", finding, &fix));
+            }
+            Some(Err(error)) => {
+                let fix = format!("leave --name out, or choose a {mode} name");
+                return Err(self.fail("name", format!("ours: {error}"), &fix));
+            }
+        };
+        self.pass("name", format!("a {mode} name; {ours}"));
+        Ok(name)
+    }
+
+    async fn host(&mut self, name: &NodeName) -> Result<(), Stopped> {
+        let at = self.attempt.access.at.clone();
+        let host = at.as_deref().map_or(name.host(), host_of);
+        let resolving = async { Ok(remote::resolve(host).await) };
+        let found = match self.attempt.bounds.run("resolving the host", resolving).await {
+            Ok(Ok(found)) if !found.is_empty() => found,
+            Ok(Ok(_)) => return Err(self.unresolved(host, "no address")),
+            Ok(Err(error)) => return Err(self.unresolved(host, &error.to_string())),
+            Err(error) => return Err(self.fail_with("host", &error)),
+        };
+        let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
+        self.pass("host", format!("{host} is {}", shown.join(", ")));
+        Ok(())
+    }
+
+    fn unresolved(&mut self, host: &str, why: &str) -> Stopped {
+        let fix = format!(
+            "getent hosts {host}   # then correct the name, /etc/hosts, or pass --at HOST:PORT"
+        );
+        self.fail("host", format!("{host} does not resolve: {why}"), &fix)
+    }
+
+    async fn epmd(&mut self, name: &NodeName) -> Result<(), Stopped> {
+        let Attempt { access, bounds, .. } = self.attempt;
+        if let Some(at) = &access.at {
+            self.skip("epmd", format!("not asked: --at {at} says where the node listens"));
+            return Ok(());
+        }
+        let asking = remote::epmd_names(name.host(), access.epmd_port, bounds.left());
+        let known = match bounds.run("asking EPMD", asking).await {
+            Ok(known) => known,
+            Err(error) => return Err(self.fail_with("epmd", &error)),
+        };
+        if let Some((alive, port)) = known.iter().find(|(alive, _)| alive == name.alive()) {
+            self.pass("epmd", format!("port {} knows {alive}: port {port}", access.epmd_port));
+            return Ok(());
+        }
+        let names: Vec<&str> = known.iter().map(|(alive, _)| alive.as_str()).collect();
+        let names = if names.is_empty() { "no node".to_owned() } else { names.join(", ") };
+        let finding = format!("port {} knows {names}, not {}", access.epmd_port, name.alive());
+        Err(self.fail("epmd", finding, &format!("giulia nodes {}", name.host())))
+    }
+
+    /// Port, TLS, handshake and flags show in one dial that stops at the challenge.
+    async fn knock(&mut self, name: &NodeName) -> Result<(), Stopped> {
+        let Attempt { access, bounds, .. } = self.attempt;
+        let knocking = remote::knock(self.node, access, bounds.left());
+        let knock = match bounds.run("dialling", knocking).await {
+            Ok(knock) => knock,
+            Err(error) => return Err(self.fail_with("port", &error)),
+        };
+        self.reached("handshake");
+        if knock.name != *name {
+            let finding = format!("it calls itself {}", knock.name);
+            return Err(self.fail("handshake", finding, &format!("giulia doctor {}", knock.name)));
+        }
+        self.pass("handshake", format!("it calls itself {}", knock.name));
+        if knock.flags & SPAWN == 0 {
+            let finding = format!("flags {:#x} lack SPAWN: older than OTP 23", knock.flags);
+            return Err(self.fail("flags", finding, "upgrade the node to OTP 23 or later"));
+        }
+        self.pass("flags", format!("{:#x}, all that we need", knock.flags));
+        Ok(())
+    }
+
+    async fn cookie(&mut self) -> Result<remote::Link, Stopped> {
+        let Attempt { access, bounds, progress, .. } = self.attempt;
+        let cookie = match access.cookie.read(progress) {
+            Ok(cookie) => cookie,
+            Err(error) => return Err(self.fail_with("cookie", &error)),
+        };
+        let attaching = remote::attach(self.node, access, cookie, bounds.left());
+        match bounds.run("attaching", attaching).await {
+            Ok(link) => {
+                self.pass("cookie", "accepted, and so was the node's by us".to_owned());
+                Ok(link)
+            }
+            Err(error) => Err(self.fail_with("cookie", &error)),
+        }
+    }
+
+    async fn tracers(&mut self, link: &remote::Link) -> Result<(), Stopped> {
+        let bounds = self.attempt.bounds;
+        match bounds.run("looking for tracers", remote::tracers(link)).await {
+            Ok(found) if found.is_empty() => {
+                self.pass("tracers", "nobody else traces here".to_owned());
+            }
+            Ok(found) => self.checks.push(Check {
+                name: "tracers".to_owned(),
+                status: CheckStatus::Warn,
+                finding: format!("somebody traces here: {}", found.join(", ")),
+                fix: Some("let it finish first: its cost shows in what giulia measures".to_owned()),
+            }),
+            Err(error) => return Err(self.fail_with("tracers", &error)),
+        }
+        Ok(())
+    }
+
+    fn vm_bugs(&mut self, link: &remote::Link) {
+        self.gates = link.gates();
+        let count = |state| self.gates.iter().filter(|gate| gate.state == state).count();
+        let (off, limited) = (count(GateState::Off), count(GateState::Limited));
+        if off + limited == 0 {
+            self.pass("vm_bugs", "nothing has to be switched off on this ERTS".to_owned());
+            return;
+        }
+        self.checks.push(Check {
+            name: "vm_bugs".to_owned(),
+            status: CheckStatus::Warn,
+            finding: format!("bugs of this ERTS switch {off} features off and limit {limited}"),
+            fix: Some("upgrade OTP to its latest patch release to have them all".to_owned()),
+        });
+    }
+
+    fn finish(mut self, healthy: bool) -> Doctor {
+        for name in CHECKS {
+            if !self.checks.iter().any(|it| it.name == name) {
+                self.skip(name, "not reached".to_owned());
+            }
+        }
+        Doctor {
+            schema: SCHEMA.to_owned(),
+            node: self.node.to_owned(),
+            checks: self.checks,
+            gates: self.gates,
+            healthy,
+        }
+    }
+
+    fn pass(&mut self, name: &str, finding: String) {
+        self.push(name, CheckStatus::Pass, finding, None);
+    }
+
+    fn skip(&mut self, name: &str, finding: String) {
+        self.push(name, CheckStatus::Skipped, finding, None);
+    }
+
+    fn fail(&mut self, name: &str, finding: String, fix: &str) -> Stopped {
+        self.push(name, CheckStatus::Fail, finding, Some(fix.to_owned()));
+        Stopped
+    }
+
+    /// Files the error under the check that its phase belongs to; what came before has passed.
+    fn fail_with(&mut self, during: &str, error: &Error) -> Stopped {
+        let check = check_of(error.kind()).unwrap_or(during);
+        self.reached(check);
+        let fix = fix(error.kind(), self.node);
+        self.fail(check, error.to_string(), &fix)
+    }
+
+    /// Port and TLS show only through what comes after them.
+    fn reached(&mut self, check: &str) {
+        let position = |name: &str| CHECKS.iter().position(|it| *it == name).unwrap_or_default();
+        let plain = self.attempt.access.tls.is_none();
+        let missing = |walk: &Self, name: &str| !walk.checks.iter().any(|it| it.name == name);
+        if position(check) > position("port") && missing(self, "port") {
+            self.pass("port", "it accepts connections".to_owned());
+        }
+        if position(check) > position("tls") && missing(self, "tls") {
+            if plain {
+                self.skip("tls", "plain TCP; --tls asks for TLS distribution".to_owned());
+            } else {
+                self.pass("tls", "agreed, and the certificate is trusted as asked".to_owned());
+            }
+        }
+    }
+
+    fn push(&mut self, name: &str, status: CheckStatus, finding: String, fix: Option<String>) {
+        self.checks.push(Check { name: name.to_owned(), status, finding, fix });
+    }
+}
+
+/// `db1:4000`, `[::1]:4000`: the host part.
+fn host_of(at: &str) -> &str {
+    let host = at.rsplit_once(':').map_or(at, |(host, _port)| host);
+    host.trim_start_matches('[').trim_end_matches(']')
+}

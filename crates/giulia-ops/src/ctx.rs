@@ -1,0 +1,39 @@
+//! What every operation is given: how to reach nodes, how long it may take, whom to tell.
+
+use std::{sync::Arc, time::Duration};
+
+use giulia_engine::{Access, AccessBook, Attempt, Bounds, Clock, Progress, Silent, Stop};
+
+/// The surroundings of one operation.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    /// How to reach nodes.
+    pub book: AccessBook,
+    /// Whom to tell what takes its time.
+    pub progress: Arc<dyn Progress>,
+    /// How the operation is stopped early.
+    pub stop: Stop,
+    /// What time it is.
+    pub clock: Clock,
+    /// The longest that whoever asks will wait, where that is shorter than the settings allow.
+    pub patience: Option<Duration>,
+}
+
+impl Ctx {
+    /// Surroundings that tell nobody, with the machine's clock.
+    pub fn new(book: AccessBook, stop: Stop) -> Self {
+        Self { book, stop, progress: Arc::new(Silent), clock: Clock::system(), patience: None }
+    }
+
+    /// How long a question to a node may take: its `--timeout` and the window that it measures.
+    pub fn bounds(&self, access: &Access, window: Duration) -> Bounds {
+        let allowed = access.timeout + window;
+        let allowed = self.patience.map_or(allowed, |patience| allowed.min(patience));
+        Bounds::new(allowed, self.stop.clone())
+    }
+
+    /// One question, within these bounds.
+    pub fn attempt<'a>(&'a self, access: &'a Access, bounds: &'a Bounds) -> Attempt<'a> {
+        Attempt { access, bounds, progress: self.progress.as_ref(), clock: &self.clock }
+    }
+}

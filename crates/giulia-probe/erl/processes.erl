@@ -1,0 +1,267 @@
+%% All processes, reduced where they live: who works, who waits with mail, what they are.
+%%
+%% Interpreted (about 1 us an expression), therefore every loop over processes is a function of
+%% stdlib or a BIF; what is interpreted runs once for each chunk or slice. Nothing here has a fun
+%% with a body: `erl_eval` would load `erl_lint` for it. The process dictionary that is written
+%% to is that of this process, which ends with its answer.
+%%
+%% Asks for: how many to list; how many of the busiest to look at; how many of the others to
+%% sample; the window in milliseconds, or `none`; what is read of everyone (three items:
+%% reductions, mailbox or a stand-in, group leader); what a first look at the chosen reads; the
+%% match specification that turns the first look into the items asked (nine, in a fixed order);
+%% whether labels and initial calls must be found in whole dictionaries, and the memory in bytes
+%% above which a process's dictionary is left alone; our node.
+%%
+%% Answers with a compressed term, so that thousands of rows that look alike cost little on the wire.
+-module(processes).
+-export([ask/1]).
+
+ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Us}) ->
+    Chunk = 10000,
+    Slice = 500,
+    Began = erlang:monotonic_time(microsecond),
+    All = erlang:processes(),
+    %% Reductions so far, a list a chunk; 0 for what ended meanwhile, which the second look drops.
+    erlang:put(1, All),
+    Before =
+        [begin
+             {Pids, Rest} = lists:split(erlang:min(Chunk, Left), erlang:get(1)),
+             erlang:put(1, Rest),
+             case WindowMs of
+                 none -> lists:duplicate(erlang:length(Pids), 0);
+                 _ -> ets:match_spec_run(
+                        lists:zip(Pids, lists:zipwith(fun erlang:process_info/2, Pids,
+                                            lists:duplicate(erlang:length(Pids), reductions))),
+                        ets:match_spec_compile([{{'_', {'_', '$1'}}, [], ['$1']}, {'_', [], [0]}]))
+             end
+         end || Left <- lists:seq(erlang:length(All), 1, -Chunk)],
+    %% The window: the VM's own counters at its edges, inside the looks at the processes.
+    Window =
+        case WindowMs of
+            none -> none;
+            _ ->
+                Opened = {erlang:monotonic_time(microsecond), erlang:statistics(reductions),
+                          erlang:statistics(garbage_collection),
+                          erlang:statistics(context_switches), erlang:statistics(io),
+                          erlang:statistics(runtime)},
+                receive after WindowMs -> ok end,
+                {Opened, {erlang:monotonic_time(microsecond), erlang:statistics(reductions),
+                          erlang:statistics(garbage_collection),
+                          erlang:statistics(context_switches), erlang:statistics(io),
+                          erlang:statistics(runtime)}}
+        end,
+    Looked = erlang:monotonic_time(microsecond),
+    %% Born in the window: everything that they did, they did in it.
+    Born = case WindowMs of none -> []; _ -> erlang:processes() -- All end,
+    Total = erlang:length(All) + erlang:length(Born),
+    Exact = Total =< Busiest,
+    %% 1: pids to go, 2: busiest so far, 3: what is too little to be among them, 4: most mail so far.
+    erlang:put(1, All ++ Born),
+    erlang:put(2, []),
+    erlang:put(3, case Exact of true -> -1; false -> 0 end),
+    erlang:put(4, []),
+    Seed = erlang:phash2(erlang:make_ref(), 1 bsl 26),
+    Shape = {'$1', '$2', [{'_', '$3'}, {'_', '$4'}, {'_', '$5'}]},
+    Delta = {'-', '$3', '$2'},
+    %% What we started has a group leader on our node; that is not the target's work.
+    Other = {'=/=', {node, '$5'}, Us},
+    Seen =
+        [begin
+             Size = erlang:length(Firsts),
+             {Pids, Rest} = lists:split(Size, erlang:get(1)),
+             erlang:put(1, Rest),
+             Rows = lists:zip3(Pids, Firsts,
+                               lists:zipwith(fun erlang:process_info/2, Pids,
+                                             lists:duplicate(Size, Everyone))),
+             %% Busy ones and ones with mail, in one go.
+             Mail = {'andalso', {is_integer, '$4'}, {'>', '$4', 0}},
+             Some = ets:match_spec_run(
+                      Rows, ets:match_spec_compile(
+                              [{Shape, [{'orelse', {'>', Delta, erlang:get(3)}, Mail}, Other],
+                                [{{Delta, '$3', '$1', '$4', '$5'}}]}])),
+             Entry = {'$1', '$2', '$3', '$4', '$5'},
+             Busy = lists:sublist(
+                      lists:reverse(
+                        lists:sort(
+                          ets:match_spec_run(
+                            Some, ets:match_spec_compile(
+                                    [{Entry, [{'>', '$1', erlang:get(3)}], [{{'$1', '$2', '$3'}}]}]))
+                          ++ erlang:get(2))), Busiest),
+             erlang:put(2, Busy),
+             case erlang:length(Busy) < Busiest of
+                 true -> ok;
+                 false -> erlang:put(3, erlang:element(1, lists:last(Busy)))
+             end,
+             Mails = ets:match_spec_run(
+                       Some, ets:match_spec_compile(
+                               [{Entry, [{is_integer, '$4'}, {'>', '$4', 0}],
+                                 [{{'$4', '$1', '$2', '$3', '$5'}}]}])),
+             erlang:put(4, lists:sublist(lists:reverse(lists:sort(Mails ++ erlang:get(4))), Top)),
+             %% By group leader. In a big node most chunks have one; 64 others are told apart.
+             Leader1 = ets:match_spec_run(lists:sublist(Rows, 1),
+                                          ets:match_spec_compile([{Shape, [], ['$5']}])),
+             Others = case Leader1 of
+                          [] -> Rows;
+                          [L1] -> ets:match_spec_run(
+                                    Rows, ets:match_spec_compile(
+                                            [{Shape, [{'=/=', '$5', {const, L1}}], ['$_']}]))
+                      end,
+             Leaders = lists:usort(ets:match_spec_run(
+                                     Others, ets:match_spec_compile([{Shape, [], ['$5']}]))),
+             Groups = [begin
+                           Mine = {'=:=', '$5', {const, Leader}},
+                           Work = ets:match_spec_run(
+                                    Where, ets:match_spec_compile([{Shape, [Mine, Other], [Delta]}])),
+                           Sum = lists:sum(Work),
+                           Since = case WindowMs of
+                                       none -> Sum;
+                                       _ -> lists:sum(
+                                              ets:match_spec_run(
+                                                Where, ets:match_spec_compile(
+                                                         [{Shape, [Mine, Other], ['$3']}])))
+                                   end,
+                           Letters = ets:match_spec_run(
+                                       Mails, ets:match_spec_compile(
+                                                [{{'$1', '_', '_', '_', '$5'}, [Mine], ['$1']}])),
+                           {Leader, erlang:length(Work), Sum, Since, lists:sum(Letters)}
+                       end || {Leader, Where} <- [{L, Rows} || L <- Leader1] ++
+                                                 [{L, Others} || L <- lists:sublist(Leaders, 64)]],
+             %% Beyond 64, all that are not led by the first together; we subtract.
+             Beyond = [begin
+                           Work = ets:match_spec_run(
+                                    Others, ets:match_spec_compile(
+                                              [{Shape, [Other], [{{Delta, '$3'}}]}])),
+                           {erlang:length(Work), lists:sum([D || {D, _} <- Work]),
+                            lists:sum([R || {_, R} <- Work]),
+                            lists:sum([M || {M, _, _, _, L} <- Mails, [L] =/= Leader1])}
+                       end || erlang:length(Leaders) > 64],
+             %% A few at random (repeated draws fall together).
+             Wanted = case Exact of true -> 0; false -> (Sample * Size + Total - 1) div Total end,
+             Picks = lists:usort(lists:zipwith(fun erlang:phash2/2,
+                                               lists:seq(Seed + 1, Seed + Wanted),
+                                               lists:duplicate(Wanted, Size))),
+             Picked = ets:match_spec_run(
+                        lists:zipwith(fun erlang:element/2,
+                                      [Pick + 1 || Pick <- Picks],
+                                      lists:duplicate(erlang:length(Picks),
+                                                      erlang:list_to_tuple(Rows))),
+                        ets:match_spec_compile([{Shape, [Other], [{{Delta, '$3', '$1'}}]}])),
+             {Groups, Beyond, Picked}
+         end || Firsts <- Before ++ [lists:duplicate(erlang:length(Born), 0) || Born =/= []]],
+    Busies = erlang:get(2),
+    Longest = erlang:get(4),
+    Sampled = lists:append([Picked || {_, _, Picked} <- Seen]) -- Busies,
+    Mailers = [{D, R, P} || {_, D, R, P, _} <- Longest] -- (Busies ++ Sampled),
+    Details =
+        [begin
+             erlang:put(1, Entries),
+             lists:append(
+               [begin
+                    {Some, Rest} = lists:split(erlang:min(Slice, Left), erlang:get(1)),
+                    erlang:put(1, Rest),
+                    Size = erlang:length(Some),
+                    Pids = lists:zipwith(fun erlang:element/2, lists:duplicate(Size, 3), Some),
+                    %% What may be asked of each depends on a first look.
+                    Firsts = lists:zipwith(fun erlang:process_info/2, Pids,
+                                           lists:duplicate(Size, First)),
+                    Asked = ets:match_spec_run(lists:zip(Pids, Firsts),
+                                               ets:match_spec_compile(Choose)),
+                    Infos = lists:zipwith(fun erlang:process_info/2, Pids, Asked),
+                    Stacks = lists:zipwith(
+                               fun erlang:process_info/2, Pids,
+                               ets:match_spec_run(
+                                 lists:zip(Pids, Infos),
+                                 ets:match_spec_compile(
+                                   [{{'_', ['_', {initial_call, {erlang, apply, 2}}, '_',
+                                            {memory, '_'} | '_']}, [], [current_stacktrace]},
+                                    {'_', [], [priority]}]))),
+                    Bottoms = lists:map(
+                                fun lists:last/1,
+                                ets:match_spec_run(
+                                  lists:zip(Pids, Stacks),
+                                  ets:match_spec_compile(
+                                    [{{'_', {current_stacktrace, '$1'}}, [{'=/=', '$1', []}], ['$1']},
+                                     {'_', [], [[none]]}]))),
+                    {Calls, Labels} =
+                        case Dictionary of
+                            false -> {Pids, Pids};
+                            true ->
+                                Kept = ets:match_spec_run(
+                                         lists:zip(
+                                           Pids,
+                                           lists:zipwith(
+                                             fun erlang:process_info/2, Pids,
+                                             ets:match_spec_run(
+                                               lists:zip(Pids, Infos),
+                                               ets:match_spec_compile(
+                                                 [{{'_', ['_', '_', '_', {memory, '$1'} | '_']},
+                                                   [{'=<', '$1', DictionaryBytes}], [dictionary]},
+                                                  {'_', [], [priority]}])))),
+                                         ets:match_spec_compile(
+                                           [{{'_', {dictionary, '$1'}}, [], ['$1']},
+                                            {'_', [], [[]]}])),
+                                Ones = lists:duplicate(Size, 1),
+                                {lists:zipwith3(fun lists:keyfind/3,
+                                                lists:duplicate(Size, '$initial_call'), Ones, Kept),
+                                 lists:zipwith3(fun lists:keyfind/3,
+                                                lists:duplicate(Size, '$process_label'), Ones, Kept)}
+                        end,
+                    {Call, Label} = case Dictionary of
+                                        false -> {'$11', '$12'};
+                                        true -> {'$13', '$14'}
+                                    end,
+                    Rows = ets:match_spec_run(
+                             lists:zip3(lists:zip(Some, Infos), lists:zip(Calls, Labels), Bottoms),
+                             ets:match_spec_compile(
+                               [{{{{'$1', '$2', '$3'},
+                                   [{'_', '$4'}, {'_', '$5'}, {'_', '$6'}, {'_', '$7'}, {'_', '$8'},
+                                    {'_', '$9'}, {'_', '$10'}, {'_', '$11'}, {'_', '$12'}]},
+                                  {'$13', '$14'}, '$15'}, [],
+                                 [{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10',
+                                    Call, Label, '$15'}}]}])),
+                    %% A label may be any term: one above 256 bytes is not brought.
+                    ets:match_spec_run(
+                      lists:zip(Rows, lists:map(
+                                        fun erlang:external_size/1,
+                                        lists:zipwith(fun erlang:element/2,
+                                                      lists:duplicate(erlang:length(Rows), 12),
+                                                      Rows))),
+                      ets:match_spec_compile(
+                        [{{'$1', '$2'}, [{'=<', '$2', 256}], ['$1']},
+                         {{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10', '$11', '_',
+                            '$13'}, '_'}, [],
+                          [{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10', '$11',
+                             system_limit, '$13'}}]}]))
+                end || Left <- lists:seq(erlang:length(Entries), 1, -Slice)])
+         end || Entries <- [Busies, Sampled, Mailers]],
+    Rows = lists:append(Details),
+    Biggest = lists:sublist(
+                lists:reverse(
+                  lists:sort(
+                    ets:match_spec_run(
+                      Rows, ets:match_spec_compile(
+                              [{{'_', '_', '$3', '_', '_', '_', '$7', '_', '_', '_', '_', '_', '_'},
+                                [{is_integer, '$7'}], [{{'$7', '$3'}}]}])))), Top),
+    Fullest = lists:sublist(
+                lists:reverse(
+                  lists:sort(
+                    ets:match_spec_run(
+                      Rows, ets:match_spec_compile(
+                              [{{'_', '_', '$3', '_', '_', '_', '_', '_', '_', '$10', '_', '_', '_'},
+                                [{is_integer, '$10'}, {'>', '$10', 0}], [{{'$10', '$3'}}]}])))), Top),
+    Listed = lists:usort([P || {_, _, P} <- lists:sublist(Busies, Top)] ++
+                         [P || {_, P} <- Fullest] ++ [P || {_, P} <- Biggest]),
+    TopRows = lists:zipwith3(fun lists:keyfind/3, Listed,
+                             lists:duplicate(erlang:length(Listed), 3),
+                             lists:duplicate(erlang:length(Listed), Rows)),
+    %% For the groups: no pids, and sorted, so that equal names shrink to nothing.
+    Brief = ets:match_spec_compile(
+              [{{'$1', '$2', '_', '_', '$5', '_', '_', '_', '$9', '$10', '$11', '$12', '$13'}, [],
+                [{{'$5', '$11', '$12', '$13', '$9', '$10', '$1', '$2'}}]}]),
+    erlang:term_to_binary(
+      {Total, Exact, Looked - Began, Window,
+       [{Groups, Beyond} || {Groups, Beyond, _} <- Seen],
+       TopRows,
+       [lists:sort(ets:match_spec_run(It, Brief)) || It <- lists:sublist(Details, 2)],
+       ets:match(ac_tab, {{application_master, '$1'}, '$2'})},
+      [{compressed, 1}]).

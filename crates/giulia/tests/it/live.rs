@@ -1,0 +1,195 @@
+//! The three commands against real nodes of every OTP.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use giulia_testkit::{Builder, Names, Node, ServerCertificate, TlsSetup, for_each_otp};
+
+use crate::{giulia, ran};
+
+/// Every shape in which a node may stand: names, code mode, Elixir.
+fn shapes(otp: &giulia_testkit::Otp) -> [Builder; 4] {
+    [
+        Node::builder(otp).name("erl"),
+        Node::builder(otp).name("short").names(Names::Short).elixir(),
+        Node::builder(otp).name("release").embedded(),
+        Node::builder(otp).name("exrelease").embedded().elixir(),
+    ]
+}
+
+/// A command against this node, with its cookie and EPMD.
+fn ask(node: &Node, command: &str, args: &[&str]) -> Command {
+    let mut giulia = giulia(&[&[command, node.name()], args].concat());
+    giulia.env("GIULIA_COOKIE", node.cookie()).env("ERL_EPMD_PORT", node.epmd_port().to_string());
+    giulia
+}
+
+#[track_caller]
+fn answer(command: &mut Command) -> String {
+    let (data, talk, code) = ran(&command.output().unwrap());
+    assert_eq!((code, talk.as_str()), (0, ""), "{command:?}\n{data}\n{talk}");
+    data
+}
+
+#[track_caller]
+fn failure(command: &mut Command) -> String {
+    let (data, talk, code) = ran(&command.output().unwrap());
+    assert_eq!((code, data.as_str()), (2, ""), "{command:?}\n{data}\n{talk}");
+    assert!(talk.starts_with("giulia: ") && talk.lines().count() == 1, "{talk}");
+    talk
+}
+
+#[test]
+fn every_command_works_on_every_shape_of_node() {
+    for_each_otp("giulia::every_command_works_on_every_shape_of_node", |otp| {
+        for node in shapes(otp).map(Builder::start) {
+            let name = node.name();
+            let doctor = answer(&mut ask(&node, "doctor", &[]));
+            assert!(doctor.contains("Healthy"), "{doctor}");
+            let text = answer(&mut ask(&node, "snapshot", &[]));
+            assert!(text.starts_with(name), "{text}");
+            assert!(text.contains("since start") && !text.contains("/s"), "{text}");
+            assert!(text.contains("changed: nothing."), "{text}");
+            let windowed = answer(&mut ask(&node, "snapshot", &["--window", "200ms"]));
+            assert!(windowed.contains("rates measured over"), "{windowed}");
+            let json = answer(&mut ask(&node, "snapshot", &["--json", "--no-eval"]));
+            assert!(json.contains("\"schema\": \"giulia.snapshot/1\""), "{json}");
+            let host = name.split('@').nth(1).unwrap();
+            let mut nodes = giulia(&["nodes", host, "--auth"]);
+            nodes.env("GIULIA_COOKIE", node.cookie());
+            nodes.env("ERL_EPMD_PORT", node.epmd_port().to_string());
+            let nodes = answer(&mut nodes);
+            assert!(nodes.contains(name) && nodes.contains("authenticated"), "{nodes}");
+            assert_eq!(node.eval("nodes()"), "[]", "we are seen");
+        }
+    });
+}
+
+#[test]
+fn a_wrong_cookie_and_crossed_names_say_what_to_do() {
+    for_each_otp("giulia::a_wrong_cookie_and_crossed_names_say_what_to_do", |otp| {
+        let node = Node::builder(otp).name("shop").start();
+        let wrong = failure(ask(&node, "snapshot", &[]).env("GIULIA_COOKIE", "wrong"));
+        assert!(wrong.contains("cookie") && wrong.contains("--cookie-file"), "{wrong}");
+        assert!(!wrong.contains("wrong"), "the cookie is shown: {wrong}");
+        let port = node.epmd_port().to_string();
+        let nobody = ["snapshot", "nobody@127.0.0.1", "--epmd-port", &port, "--timeout", "2s"];
+        let nobody = failure(giulia(&nobody).env("GIULIA_COOKIE", "x"));
+        assert!(nobody.contains("shop"), "the names that it knows are missing: {nobody}");
+        let crossed = ["snapshot", "shop@localhost", "--epmd-port", &port, "--timeout", "2s"];
+        let crossed = failure(giulia(&crossed).env("GIULIA_COOKIE", node.cookie()));
+        assert!(crossed.contains("shop@127.0.0.1"), "{crossed}");
+        let at = format!("127.0.0.1:{}", node.dist_port());
+        answer(ask(&node, "snapshot", &["--at", &at]).env("ERL_EPMD_PORT", "1"));
+    });
+}
+
+#[test]
+fn looking_at_the_nodes_of_a_host_writes_nothing_into_their_logs() {
+    for_each_otp("giulia::looking_at_the_nodes_of_a_host_writes_nothing", |otp| {
+        let node = Node::builder(otp).name("quiet").start();
+        let before = node.log();
+        let mut nodes = giulia(&["nodes", "127.0.0.1"]);
+        answer(nodes.env("ERL_EPMD_PORT", node.epmd_port().to_string()));
+        // The log is written by another process of the node; give it the time.
+        node.eval("timer:sleep(200)");
+        assert_eq!(node.log(), before);
+    });
+}
+
+#[test]
+fn a_frozen_node_costs_no_more_than_the_deadline() {
+    for_each_otp("giulia::a_frozen_node_costs_no_more_than_the_deadline", |otp| {
+        let node = Node::builder(otp).name("frozen").start();
+        node.freeze();
+        for command in ["snapshot", "doctor"] {
+            let started = Instant::now();
+            let output = ask(&node, command, &["--timeout", "1s"]).output().unwrap();
+            let (data, talk, code) = ran(&output);
+            assert_eq!(code, 2, "{data}{talk}");
+            let text = format!("{data}{talk}");
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains("frozen"), "{text}");
+            assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
+        }
+        node.thaw();
+        answer(&mut ask(&node, "snapshot", &[]));
+    });
+}
+
+#[test]
+fn tls_distribution_in_its_good_and_bad_ways() {
+    for_each_otp("giulia::tls_distribution_in_its_good_and_bad_ways", |otp| {
+        let good = ServerCertificate::Good;
+        let node = Node::builder(otp).name("tls").tls(TlsSetup::Mutual(good)).start();
+        let files = node.tls();
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let (ca, other_ca) = (text(&files.ca()), text(&files.other_ca()));
+        let (cert, key) = files.client();
+        let (cert, key) = (text(&cert), text(&key));
+        let client = ["--tls-cert", &cert, "--tls-key", &key];
+        let trusted = [&["--tls-cacert", &ca][..], &client].concat();
+        answer(&mut ask(&node, "snapshot", &trusted));
+        let doctor = answer(&mut ask(&node, "doctor", &trusted));
+        assert!(doctor.contains("certificate is trusted"), "{doctor}");
+        let optfile = text(&files.client_optfile());
+        answer(&mut ask(&node, "snapshot", &["--ssl-dist-optfile", &optfile]));
+        let untrusted = [&["--tls-cacert", &other_ca, "--timeout", "2s"][..], &client].concat();
+        let untrusted = failure(&mut ask(&node, "snapshot", &untrusted));
+        assert!(untrusted.contains("--tls-cacert"), "{untrusted}");
+        let nameless = failure(&mut ask(&node, "snapshot", &["--tls-cacert", &ca, "--timeout=2s"]));
+        assert!(nameless.contains("--tls-cert"), "{nameless}");
+        let plain = failure(&mut ask(&node, "snapshot", &["--timeout", "2s"]));
+        assert!(plain.contains("--tls"), "{plain}");
+    });
+}
+
+#[test]
+fn an_interrupted_window_answers_with_what_there_is() {
+    for_each_otp("giulia::an_interrupted_window_answers_with_what_there_is", |otp| {
+        let node = Node::builder(otp).name("slow").start();
+        let started = Instant::now();
+        let child = ask(&node, "snapshot", &["--window", "20s"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(1500));
+        interrupt(child.id());
+        let (data, talk, code) = ran(&child.wait_with_output().unwrap());
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        assert_eq!(code, 0, "{data}{talk}");
+        assert!(data.contains("interrupted"), "{data}");
+        assert!(talk.contains("Ctrl-C again"), "{talk}");
+    });
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    for_each_otp("giulia::a_second_ctrl_c_ends_at_once", |otp| {
+        let node = Node::builder(otp).name("stuck").start();
+        let mut child = ask(&node, "snapshot", &["--window", "20s", "-q"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(700));
+        // The one last sample that the first asks for never comes.
+        node.freeze();
+        interrupt(child.id());
+        thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none(), "one Ctrl-C ended it");
+        let second = Instant::now();
+        interrupt(child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(second.elapsed() < Duration::from_millis(500), "{:?}", second.elapsed());
+    });
+}
+
+fn interrupt(pid: u32) {
+    let kill = Command::new("kill").args(["-INT", &pid.to_string()]).status();
+    assert!(kill.unwrap().success());
+}

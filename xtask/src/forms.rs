@@ -58,8 +58,7 @@ fn fresh() -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let node = Node::builder(otp).start();
     let mut made = Vec::new();
     for source in files(&probe().join("erl"), "erl")? {
-        let text =
-            fs::read(&source).with_context(|| format!("reading {}", source.display()))?;
+        let text = fs::read(&source).with_context(|| format!("reading {}", source.display()))?;
         let answer = node
             .try_eval(&format!("Source = \"{}\",{PARSE}", encode(&text)))
             .map_err(|why| anyhow::anyhow!("parsing {}: {why}", source.display()))?;
@@ -104,7 +103,11 @@ fn encode(bytes: &[u8]) -> String {
         });
         for place in 0..4 {
             let filled = place <= chunk.len();
-            text.push(if filled { digit(group, 18 - 6 * u32::try_from(place).unwrap_or(3)) } else { '=' });
+            text.push(if filled {
+                digit(group, 18 - 6 * u32::try_from(place).unwrap_or(3))
+            } else {
+                '='
+            });
         }
     }
     text
@@ -132,7 +135,9 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_the_rfc() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")] {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
             assert_eq!(encode(bytes.as_bytes()), text);
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
         }

@@ -150,7 +150,11 @@ fn files_stay_readable() {
         let lines = text.lines().take_while(|it| *it != "#[cfg(test)]").count();
         let is_lib = path.ends_with("lib.rs");
         let most = if is_lib { LIB_LINES_MAX } else { FILE_LINES_MAX };
-        assert!(lines <= most, "{} has {lines} lines before its tests, {most} at most", shown(&path));
+        assert!(
+            lines <= most,
+            "{} has {lines} lines before its tests, {most} at most",
+            shown(&path)
+        );
     }
 }
 

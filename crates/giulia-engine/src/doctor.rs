@@ -1,7 +1,7 @@
 //! The walk through everything that attaching needs, stopping at the first thing that fails.
 
 use giulia_model::{Check, CheckStatus, Doctor, GateState};
-use giulia_probe::dist;
+use giulia_probe::dist::NameMode;
 
 use crate::{
     Attempt, Error, NodeName,
@@ -63,17 +63,27 @@ impl Walk<'_> {
     }
 
     fn name(&mut self) -> Result<NodeName, Stopped> {
-        match self.node.parse::<NodeName>() {
-            Ok(name) => {
-                let mode = match name.mode() {
-                    dist::NameMode::Long => "long",
-                    dist::NameMode::Short => "short",
-                };
-                self.pass("name", format!("a {mode} name; we answer with a {mode} name too"));
-                Ok(name)
+        let name = match self.node.parse::<NodeName>() {
+            Ok(name) => name,
+            Err(error) => return Err(self.fail("name", error.to_string(), "giulia nodes")),
+        };
+        let word = |mode| if mode == NameMode::Long { "long" } else { "short" };
+        let mode = word(name.mode());
+        let ours = match self.attempt.access.name.as_ref().map(|it| it.parse::<NodeName>()) {
+            None => "the node gives us ours".to_owned(),
+            Some(Ok(ours)) if ours.mode() == name.mode() => format!("ours is {ours}"),
+            Some(Ok(ours)) => {
+                let finding = format!("{mode}, and ours is {}: {ours}", word(ours.mode()));
+                let fix = format!("leave --name out, or choose a {mode} name");
+                return Err(self.fail("name", finding, &fix));
             }
-            Err(error) => Err(self.fail("name", error.to_string(), "giulia nodes")),
-        }
+            Some(Err(error)) => {
+                let fix = format!("leave --name out, or choose a {mode} name");
+                return Err(self.fail("name", format!("ours: {error}"), &fix));
+            }
+        };
+        self.pass("name", format!("a {mode} name; {ours}"));
+        Ok(name)
     }
 
     async fn host(&mut self, name: &NodeName) -> Result<(), Stopped> {

@@ -11,7 +11,6 @@ pub(crate) fn check_of(kind: ErrorKind) -> Option<&'static str> {
         return matches!(kind, ErrorKind::Cookie).then_some("cookie");
     };
     let check = match kind {
-        Dist::InvalidName => "name",
         Dist::HostUnknown => "host",
         Dist::EpmdUnreachable | Dist::NodeUnknown => "epmd",
         Dist::NodeUnreachable | Dist::NotErlang => "port",
@@ -24,7 +23,8 @@ pub(crate) fn check_of(kind: ErrorKind) -> Option<&'static str> {
         Dist::VersionUnsupported => "flags",
         Dist::CookieMismatch => "cookie",
         // What can happen at any time belongs to the step under way.
-        Dist::Closed
+        Dist::InvalidName
+        | Dist::Closed
         | Dist::Silent
         | Dist::Deadline
         | Dist::Limit
@@ -53,7 +53,9 @@ fn fix_of_node(kind: dist::ErrorKind, node: &str, host: &str) -> String {
     use dist::ErrorKind as Dist;
     match kind {
         Dist::InvalidName => "giulia nodes".to_owned(),
-        Dist::InvalidConfig => "giulia config   # shows where each setting comes from".to_owned(),
+        Dist::InvalidConfig => {
+            "correct that option; `giulia config` shows where each one comes from".to_owned()
+        }
         Dist::HostUnknown => format!("getent hosts {host}"),
         Dist::EpmdUnreachable => format!(
             "epmd -daemon   # on {host}; or --epmd-port PORT, or --at HOST:PORT to go without EPMD"

@@ -63,8 +63,8 @@ async fn ask(link: &Link, request: &SnapshotRequest, bounds: &Bounds) -> Result<
         (Err(error), Some(window)) if error.kind() == ErrorKind::Interrupted => {
             let request = SnapshotRequest { window: None, ..*request };
             let asking = async { Ok(remote::snapshot(link, &request).await) };
-            let sample = Bounds::lasting(AFTER_STOP).run("taking one last sample", asking);
-            let mut sample = sample.await?;
+            let bounds = Bounds::lasting(AFTER_STOP);
+            let mut sample = bounds.run("taking one last sample", asking).await?;
             let why = format!(
                 "interrupted before its {} s were over; totals since start stand in place of \
                  rates, and a shorter --window ends sooner",

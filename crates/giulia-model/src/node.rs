@@ -28,8 +28,9 @@ pub struct NodeFacts {
     pub os: String,
     /// `-name` or `-sname`: `long` or `short`.
     pub name_mode: String,
-    /// Modules loaded now.
-    pub modules_loaded: u64,
+    /// Modules loaded now; absent with `--no-eval`, where only the whole list could be fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modules_loaded: Option<u64>,
     /// Command-line flags of the VM that change how it behaves (cookies left out).
     pub flags: Vec<String>,
     /// Running applications with their versions.

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Counter, Mfa};
+use crate::{Counter, Mfa, Window};
 
 /// A process as its own node writes it: `<0.123.0>`.
 #[derive(
@@ -32,6 +32,8 @@ pub enum NameSource {
     InitialCall,
     /// The function that it was spawned with.
     SpawnedWith,
+    /// It was spawned with a fun: the outermost function on its stack.
+    OutermostFunction,
     /// It ended, or could not be asked.
     Unknown,
 }
@@ -92,11 +94,15 @@ pub struct Coverage {
 /// All processes, reduced on the target to those that matter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Processes {
+    /// The time that their `in_window` figures cover: from the first look at them to the second,
+    /// which is the snapshot's window and the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// Who stands behind reductions and mailboxes.
     pub ranking_coverage: Coverage,
     /// Who stands behind the groups.
     pub group_coverage: Coverage,
-    /// Reductions of all processes that were asked.
+    /// Reductions of all processes; an estimate where the ranking is sampled.
     pub reductions: Counter,
     /// The busiest, most reductions first.
     pub top_by_reductions: Vec<ProcessRow>,

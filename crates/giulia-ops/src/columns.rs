@@ -35,6 +35,8 @@ pub(crate) struct Cell {
 pub(crate) enum Align {
     /// Names: left, shortened when the room is short.
     Name,
+    /// Names that matter less: left, shortened before the others.
+    Extra,
     /// Words: left.
     Left,
     /// Numbers: right.
@@ -91,13 +93,15 @@ impl Columns {
         let total = |widths: &[usize]| {
             widths.iter().sum::<usize>() + GAP * self.heads.len().saturating_sub(1)
         };
-        // The widest name gives way first, one character at a time.
-        while total(&widths) > room {
-            let names = self.heads.iter().zip(&mut widths);
-            let names = names.filter(|(head, _)| head.align == Align::Name).map(|(_, width)| width);
-            match names.max() {
-                Some(width) if *width > SHRUNK_MIN => *width -= 1,
-                Some(_) | None => break,
+        for giving in [Align::Extra, Align::Name] {
+            // The widest gives way first, one character at a time.
+            while total(&widths) > room {
+                let names = self.heads.iter().zip(&mut widths);
+                let names = names.filter(|(head, _)| head.align == giving).map(|(_, it)| it);
+                match names.max() {
+                    Some(width) if *width > SHRUNK_MIN => *width -= 1,
+                    Some(_) | None => break,
+                }
             }
         }
         widths

@@ -22,24 +22,14 @@ mod columns;
 mod ctx;
 mod limits;
 mod operation;
+mod ops;
 mod out;
+mod text;
 mod units;
-
-mod doctor;
-mod nodes;
-mod snapshot;
 
 pub use any::{AnyAnswer, AnyOperation, Running};
 pub use ctx::Ctx;
 pub use limits::{Count, HostArg, NodeArg, Span, Top, Window};
 pub use operation::{Face, Kind, Operation, Outcome};
+pub use ops::{OPS, operation};
 pub use out::{Out, Style};
-
-/// Every operation, in the order in which help lists them.
-pub static OPS: &[&dyn AnyOperation] =
-    &[&nodes::Operation, &doctor::Operation, &snapshot::Operation];
-
-/// The operation of this name.
-pub fn operation(name: &str) -> Option<&'static dyn AnyOperation> {
-    OPS.iter().copied().find(|it| it.name() == name)
-}

@@ -71,9 +71,9 @@ impl Out {
 
     /// A paragraph whose first line starts with `first` and whose others are indented.
     pub(crate) fn hanging(&mut self, first: &str, indent: usize, style: Style, text: &str) {
-        let room = self.width.saturating_sub(indent).max(1);
+        let room = |taken: usize| self.width.saturating_sub(taken).max(1);
         let mut start = first.to_owned();
-        for line in broken(&clean(text), room) {
+        for line in broken(&clean(text), room(first.chars().count()), room(indent)) {
             self.piece(Style::Plain, &start);
             self.piece(style, &line);
             self.end_line();
@@ -147,10 +147,12 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|it| if obeyed(it) { '?' } else { it }).collect()
 }
 
-fn broken(text: &str, room: usize) -> Vec<String> {
+/// Lines between words, the first with less or more room than the others.
+fn broken(text: &str, first_room: usize, other_room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
+        let room = if lines.is_empty() { first_room } else { other_room };
         let long = line.chars().count() + 1 + word.chars().count() > room;
         if long && !line.is_empty() {
             lines.push(std::mem::take(&mut line));
@@ -178,8 +180,8 @@ mod tests {
     #[test]
     fn paragraphs_keep_within_the_width() {
         let mut out = Out::plain(60);
-        out.hanging("  x: ", 5, Style::Plain, &"word ".repeat(40));
-        assert!(out.text().lines().all(|it| it.chars().count() <= 60));
+        out.hanging("  much longer than the indent: ", 5, Style::Plain, &"word ".repeat(40));
+        assert!(out.text().lines().all(|it| it.chars().count() <= 60), "{}", out.text());
         assert!(out.text().lines().nth(1).unwrap().starts_with("     word"));
     }
 }

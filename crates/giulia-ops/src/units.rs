@@ -44,11 +44,12 @@ pub(crate) fn ms(ms: f64) -> String {
     }
 }
 
-/// How long something has been up: `3 d 4 h`, `12 min`.
-pub(crate) fn uptime(ms: u64) -> String {
+/// A long time: `3 d 4 h`, `12 min 5 s`, and a short one as [`ms`] writes it.
+#[expect(clippy::cast_precision_loss, reason = "below a minute")]
+pub(crate) fn span(ms: u64) -> String {
     let (minutes, seconds) = (ms / 60_000, ms / 1000 % 60);
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
-        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, 0) => self::ms(ms as f64),
         (0, 0, minutes) => format!("{minutes} min {seconds} s"),
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
         (days, hours, _) => format!("{days} d {hours} h"),
@@ -148,8 +149,10 @@ mod tests {
     fn times_and_rates_read_well() {
         assert_eq!(ms(0.25), "0.25 ms");
         assert_eq!(ms(2500.0), "2.50 s");
-        assert_eq!(uptime(59_000), "59 s");
-        assert_eq!(uptime(3_600_000 * 27), "1 d 3 h");
+        assert_eq!(span(340), "340 ms");
+        assert_eq!(span(59_000), "59.0 s");
+        assert_eq!(span(61_000), "1 min 1 s");
+        assert_eq!(span(3_600_000 * 27), "1 d 3 h");
         assert_eq!(rate(0.0), "0/s");
         assert_eq!(rate(12_345_678.0), "12.3 M/s");
     }

@@ -10,14 +10,13 @@
 %% reductions, mailbox or a stand-in, group leader); what a first look at the chosen reads; the
 %% match specification that turns the first look into the items asked (nine, in a fixed order);
 %% whether labels and initial calls must be found in whole dictionaries, and the memory in bytes
-%% above which a process's dictionary is left alone.
+%% above which a process's dictionary is left alone; our node.
 %%
 %% Answers with a compressed term, so that thousands of rows that look alike cost little on the wire.
 -module(processes).
 -export([ask/1]).
 
-ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}}) ->
-    Self = erlang:self(),
+ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Us}) ->
     Chunk = 10000,
     Slice = 500,
     Began = erlang:monotonic_time(microsecond),
@@ -64,7 +63,8 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
     Seed = erlang:phash2(erlang:make_ref(), 1 bsl 26),
     Shape = {'$1', '$2', [{'_', '$3'}, {'_', '$4'}, {'_', '$5'}]},
     Delta = {'-', '$3', '$2'},
-    Other = {'=/=', '$1', {const, Self}},
+    %% What we started has a group leader on our node; that is not the target's work.
+    Other = {'=/=', {node, '$5'}, Us},
     Seen =
         [begin
              Size = erlang:length(Firsts),

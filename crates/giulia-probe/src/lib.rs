@@ -1,103 +1,45 @@
-//! Questions to a live node: one file each, every one with its cost and its limits.
-//! For now only what the engine needs to compile; the probes replace it.
+//! Questions to a live BEAM node, one file each, and what they cost it.
+//!
+//! A [`Link`] is a connection through which every question passes a deadline, a heap limit and
+//! the impact meter. [`snapshot`] asks everything once, in two round trips. Questions over all
+//! processes are evaluated on the target from committed abstract forms (`erl/`, `forms/`), whose
+//! loops run inside its own standard library.
+//!
+//! What it refuses to do: load a module, register a name, create a table, set a flag, send an
+//! atom that is not in its fixed vocabulary, ask what a bug of the target's ERTS makes dangerous
+//! ([`gates()`]), and, with `no_eval`, call anything that [`bif_list`] does not print.
+//!
+//! ```no_run
+//! use giulia_probe::{AttachOptions, Link, SnapshotOptions, dist, snapshot};
+//! # async fn example() -> Result<(), dist::Error> {
+//! let target = dist::Target::new("shop@127.0.0.1".parse()?);
+//! let options = AttachOptions::new(dist::Config::new(dist::Cookie::new("secret")));
+//! let link = Link::attach(&target, &options).await?;
+//! let seen = snapshot(&link, &SnapshotOptions { window: None, top: 20 }).await;
+//! println!("{} ms", seen.impact.target_time_ms);
+//! # Ok(()) }
+//! ```
 
-use std::time::Duration;
+mod answer;
+mod bifs;
+mod erts;
+mod eval;
+mod gates;
+mod link;
+mod look;
+mod meter;
+mod naming;
+mod paged;
+mod probes;
+mod ranking;
+mod snapshot;
 
+pub use bifs::{ListedBif, bif_list};
+pub use erts::{ErtsVersion, NotAVersion};
+pub use gates::gates;
+/// The protocol underneath, for whoever attaches.
 pub use giulia_dist as dist;
-use giulia_model::{Gate, Impact, NotSeen, Snapshot};
-
-/// How to attach.
-#[derive(Debug, Clone)]
-pub struct AttachOptions {
-    /// How to connect.
-    pub dist: dist::Config,
-    /// Evaluate nothing.
-    pub no_eval: bool,
-    /// For one question.
-    pub call_timeout: Duration,
-}
-
-/// A link to a target.
-#[derive(Debug, Clone)]
-pub struct Link(dist::Connection);
-
-impl AttachOptions {
-    /// The usual.
-    pub fn new(dist: dist::Config) -> Self {
-        Self { dist, no_eval: false, call_timeout: Duration::from_secs(5) }
-    }
-}
-
-impl Link {
-    /// Connects.
-    ///
-    /// # Errors
-    /// Those of the connection.
-    pub async fn attach(
-        target: &dist::Target,
-        options: &AttachOptions,
-    ) -> Result<Self, dist::Error> {
-        Ok(Self(dist::Connection::connect(target, &options.dist).await?))
-    }
-
-    /// Nothing yet.
-    pub fn erts(&self) -> &'static str {
-        "unknown"
-    }
-
-    /// Nothing yet.
-    pub fn gates(&self) -> Vec<Gate> {
-        Vec::new()
-    }
-
-    /// Nothing yet.
-    pub fn impact(&self) -> Impact {
-        let stats = self.0.stats();
-        Impact {
-            questions: Vec::new(),
-            round_trips: stats.calls,
-            sent_bytes: stats.bytes_sent,
-            received_bytes: stats.bytes_received,
-            target_time_ms: 0.0,
-            changed: Vec::new(),
-        }
-    }
-}
-
-/// What a snapshot should hold.
-#[derive(Debug, Clone)]
-pub struct SnapshotOptions {
-    /// Rates over this time.
-    pub window: Option<Duration>,
-    /// Rows of each ranking.
-    pub top: usize,
-}
-
-/// Nothing yet.
-pub async fn snapshot(link: &Link, options: &SnapshotOptions) -> Snapshot {
-    tokio::time::sleep(options.window.unwrap_or_default()).await;
-    Snapshot {
-        schema: String::new(),
-        taken_at: String::new(),
-        window: None,
-        node: None,
-        counts: None,
-        memory: None,
-        schedulers: None,
-        activity: None,
-        processes: None,
-        ets: None,
-        host: None,
-        not_seen: vec![NotSeen { what: "everything".to_owned(), why: "no probes yet".to_owned() }],
-        impact: link.impact(),
-    }
-}
-
-/// Nothing yet.
-///
-/// # Errors
-/// None.
-#[expect(clippy::unused_async, reason = "the probe will ask")]
-pub async fn tracers(_link: &Link) -> Result<Vec<String>, dist::Error> {
-    Ok(Vec::new())
-}
+pub use link::{AttachOptions, Link};
+pub use meter::Budget;
+pub use probes::{PROBES, Probe, tracers::tracers};
+pub use snapshot::{SnapshotOptions, snapshot};

@@ -15,7 +15,7 @@ fn every_shape_of_node_lets_us_in_and_nobody_sees_us() {
             Node::builder(otp).name("short").names(Names::Short),
             Node::builder(otp).name("six").names(Names::LongIpv6),
             Node::builder(otp).name("release").embedded().elixir(),
-            Node::builder(otp).name("with-dash_and.dot"),
+            Node::builder(otp).name("with-dash_9"),
         ] {
             let node = builder.start();
             run(async {

@@ -16,6 +16,7 @@ use crate::{ask, call, config, run, target};
 fn outcome(node: &Node, tls: TlsOptions) -> Result<String, (ErrorKind, String)> {
     run(async {
         let mut config = config(node);
+        config.connect_timeout = std::time::Duration::from_secs(3);
         config.tls = Some(tls);
         let connected = Connection::connect(&target(node), &config).await;
         let connection = connected.map_err(|it| (it.kind(), it.to_string()))?;

@@ -15,7 +15,7 @@ pub enum EpmdPeer {
     ClosesAtOnce,
     /// Answers as a web server would.
     Http,
-    /// Answers with half of an answer and closes.
+    /// Answers with the first three bytes and closes.
     HalfAnswer,
     /// Answers one byte a second.
     OneBytePerSecond,
@@ -43,7 +43,7 @@ pub(super) fn talk(peer: EpmdPeer, client: &mut Client, dist_port: u16) -> io::R
         EpmdPeer::Silent => client.swallow(),
         EpmdPeer::ClosesAtOnce => Ok(()),
         EpmdPeer::Http => client.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
-        EpmdPeer::HalfAnswer => client.write(answer.get(..answer.len() / 2).unwrap_or_default()),
+        EpmdPeer::HalfAnswer => client.write(answer.get(..3).unwrap_or_default()),
         EpmdPeer::OneBytePerSecond => client.drip(&answer),
         EpmdPeer::Endless => endless(client, is_names, answer),
     }

@@ -2,7 +2,8 @@
 
 use std::{
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -153,22 +154,42 @@ fn an_interrupted_window_answers_with_what_there_is() {
         let node = Node::builder(otp).name("slow").start();
         let started = Instant::now();
         let child = ask(&node, "snapshot", &["--window", "20s"])
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(1500));
-        assert!(
-            Command::new("kill")
-                .args(["-INT", &child.id().to_string()])
-                .status()
-                .unwrap()
-                .success()
-        );
+        thread::sleep(Duration::from_millis(1500));
+        interrupt(child.id());
         let (data, talk, code) = ran(&child.wait_with_output().unwrap());
         assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
         assert_eq!(code, 0, "{data}{talk}");
         assert!(data.contains("interrupted"), "{data}");
         assert!(talk.contains("Ctrl-C again"), "{talk}");
     });
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    for_each_otp("giulia::a_second_ctrl_c_ends_at_once", |otp| {
+        let node = Node::builder(otp).name("stuck").start();
+        let mut child = ask(&node, "snapshot", &["--window", "20s", "-q"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(700));
+        // The one last sample that the first asks for never comes.
+        node.freeze();
+        interrupt(child.id());
+        thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none(), "one Ctrl-C ended it");
+        let second = Instant::now();
+        interrupt(child.id());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(second.elapsed() < Duration::from_millis(500), "{:?}", second.elapsed());
+    });
+}
+
+fn interrupt(pid: u32) {
+    let kill = Command::new("kill").args(["-INT", &pid.to_string()]).status();
+    assert!(kill.unwrap().success());
 }

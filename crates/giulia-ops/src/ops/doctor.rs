@@ -5,7 +5,7 @@ use giulia_model::{CheckStatus, Doctor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Kind, Out, Outcome, Style, snapshot::gates};
+use crate::{Ctx, Kind, Out, Outcome, Style, text};
 
 /// The operation.
 pub(crate) struct Operation;
@@ -60,7 +60,7 @@ Examples:
                 out.hanging("                   fix: ", 24, Style::Plain, fix);
             }
         }
-        gates(&answer.gates, out);
+        text::gates(&answer.gates, out);
         out.blank();
         if answer.healthy {
             let next = format!("Healthy. Next: giulia snapshot {}", answer.node);
@@ -72,32 +72,5 @@ Examples:
 
     fn outcome(answer: &Doctor) -> Outcome {
         if answer.healthy { Outcome::Done } else { Outcome::Failed }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use crate::Out;
-
-    #[test]
-    fn the_first_failure_carries_its_fix_and_the_rest_is_quiet() {
-        let check = |name: &str, status: &str, finding: &str, fix: Option<&str>| json!({"name": name, "status": status, "finding": finding, "fix": fix});
-        let answer = json!({
-            "schema": "giulia.doctor/1",
-            "node": "shop@db1",
-            "checks": [
-                check("name", "pass", "a short name", None),
-                check("tls", "skipped", "plain TCP", None),
-                check("cookie", "fail", "the cookies differ", Some("erlang:get_cookie()")),
-                check("version", "skipped", "not reached", None),
-            ],
-            "gates": [{"feature": "spans", "state": "off", "reason": "OTP-18839"}],
-            "healthy": false,
-        });
-        let mut out = Out::plain(80);
-        crate::operation("doctor").unwrap().text_of_json(answer, &mut out).unwrap();
-        insta::assert_snapshot!(out.text());
     }
 }

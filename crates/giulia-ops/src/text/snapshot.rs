@@ -5,10 +5,10 @@ use giulia_model::{
     Memory, NodeFacts, NotSeen, Schedulers, Snapshot, Window,
 };
 
-use super::tables;
 use crate::{
     Out, Style,
     columns::{Align, Cell, Columns},
+    text::tables,
     units,
 };
 
@@ -21,7 +21,7 @@ const NAMES_MAX: usize = 24;
 const BAR: usize = 20;
 
 /// The whole snapshot.
-pub(super) fn snapshot(it: &Snapshot, out: &mut Out) {
+pub(crate) fn snapshot(it: &Snapshot, out: &mut Out) {
     header(it, out);
     if let Some(counts) = &it.counts {
         limits(counts, out);
@@ -39,29 +39,53 @@ pub(super) fn snapshot(it: &Snapshot, out: &mut Out) {
         self::host(host, it.schedulers.as_ref(), out);
     }
     if let Some(processes) = &it.processes {
-        tables::processes(processes, it.window, out);
+        tables::processes(processes, out);
     }
     if let Some(ets) = &it.ets {
         tables::ets(ets, out);
     }
     if let Some(node) = &it.node {
-        gates(&node.gates, out);
+        gates_in_short(node, out);
     }
     not_seen(&it.not_seen, out);
     cost(&it.impact, out);
 }
 
-/// What this ERTS switches off or limits, one line each.
+/// What this ERTS switches off or limits, each with its reason.
 pub(crate) fn gates(gates: &[Gate], out: &mut Out) {
-    let closed = || gates.iter().filter(|it| it.state != GateState::On);
-    if closed().next().is_none() {
+    if closed(gates).next().is_none() {
         return;
     }
     out.heading("Not used here", "bugs of this ERTS");
-    for gate in closed() {
-        let state = if gate.state == GateState::Off { "off" } else { "limited" };
-        let text = format!("{} {state}: {}", gate.feature, gate.reason);
-        out.hanging("  ", 4, Style::Dim, &text);
+    for gate in closed(gates) {
+        let first = format!("  {:<7}  ", state(gate));
+        out.hanging(&first, 11, Style::Plain, &format!("{}: {}", gate.feature, gate.reason));
+    }
+}
+
+/// The same without the reasons.
+fn gates_in_short(node: &NodeFacts, out: &mut Out) {
+    if closed(&node.gates).next().is_none() {
+        return;
+    }
+    out.heading(
+        "Not used here",
+        &format!("bugs of this ERTS; giulia doctor {} has reasons", node.name),
+    );
+    let names: Vec<String> =
+        closed(&node.gates).map(|gate| format!("{} ({})", gate.feature, state(gate))).collect();
+    out.paragraph(2, Style::Dim, &names.join("; "));
+}
+
+fn closed(gates: &[Gate]) -> impl Iterator<Item = &Gate> {
+    gates.iter().filter(|it| it.state != GateState::On)
+}
+
+fn state(gate: &Gate) -> &'static str {
+    match gate.state {
+        GateState::On => "on",
+        GateState::Limited => "limited",
+        GateState::Off => "off",
     }
 }
 
@@ -77,7 +101,7 @@ fn header(it: &Snapshot, out: &mut Out) {
             elixir.unwrap_or_default(),
             node.code_mode,
             node.name_mode,
-            units::uptime(node.uptime_ms),
+            units::span(node.uptime_ms),
         );
         out.paragraph(0, Style::Plain, &about);
         node_facts(node, it.host.as_ref(), out);
@@ -96,8 +120,9 @@ fn header(it: &Snapshot, out: &mut Out) {
 
 fn node_facts(node: &NodeFacts, host: Option<&HostFacts>, out: &mut Out) {
     let os_pid = host.map(|it| format!(", OS process {}", it.os_pid)).unwrap_or_default();
-    let modules = units::count(node.modules_loaded);
-    let system = format!("{}, {}{os_pid}, {modules} modules", node.os, node.architecture);
+    let modules = node.modules_loaded.map(|it| format!(", {} modules", units::count(it)));
+    let modules = modules.unwrap_or_default();
+    let system = format!("{}, {}{os_pid}{modules}", node.os, node.architecture);
     out.paragraph(0, Style::Plain, &system);
     let applications = node.applications.iter().map(|it| it.name.as_str());
     for (what, names) in [
@@ -248,7 +273,7 @@ fn activity(work: &Activity, window: Option<Window>, node: Option<&NodeFacts>, o
     }
     let cores = |it: f64| format!("{:.2} cores", it / 1000.0);
     let cpu = work.runtime_ms;
-    let total = units::uptime(cpu.since_start);
+    let total = units::span(cpu.since_start);
     columns.row(row("CPU time", cpu, &cores, total));
     out.columns(&columns);
 }

@@ -12,19 +12,28 @@ use crate::{
 
 /// From this width on there is room for what a process runs now.
 const WIDTH_WITH_CURRENT: usize = 100;
+/// Groups that are shown however few processes were asked for.
+const GROUPS_MIN: usize = 10;
 /// A mailbox this long is worth a look: a healthy server's is near empty, and OTP's own logger
 /// begins to drop load at 200 (`drop_mode_qlen`).
 const MAILBOX_LEN_WARN: u64 = 200;
 
 /// The process rankings and groups.
-pub(super) fn processes(it: &Processes, window: Option<Window>, out: &mut Out) {
+pub(super) fn processes(it: &Processes, out: &mut Out) {
+    // Their own: the two looks at everybody lie a little further apart than the VM's counters.
+    let window = it.window;
     let covered = coverage(it.ranking_coverage);
     let figures = match window {
         Some(window) => format!("reductions over {}", units::ms(window.elapsed_ms)),
         None => "reductions since start".to_owned(),
     };
     out.heading("Busiest processes", &format!("{figures}; {covered}"));
-    rows(&it.top_by_reductions, window, out);
+    let worked: Vec<ProcessRow> =
+        it.top_by_reductions.iter().filter(|it| !is_idle(it.reductions)).cloned().collect();
+    rows(&worked, window, out);
+    if worked.len() < it.top_by_reductions.len() {
+        out.line(&[(Style::Dim, "  no other process asked did any work in this window")]);
+    }
     if it.top_by_mailbox.is_empty() {
         out.heading("Longest mailboxes", &format!("now; {covered}"));
         out.line(&[(Style::Plain, "  no message waits")]);
@@ -43,7 +52,8 @@ pub(super) fn processes(it: &Processes, window: Option<Window>, out: &mut Out) {
     {
         if !groups.is_empty() {
             out.heading(title, &format!("{figures}; {covered}"));
-            self::groups(groups, window, out);
+            let most = it.top_by_reductions.len().max(GROUPS_MIN);
+            self::groups(groups, most, window, out);
         }
     }
 }
@@ -92,7 +102,7 @@ fn rows(rows: &[ProcessRow], window: Option<Window>, out: &mut Out) {
         ("memory", Align::Right),
     ];
     if with_current {
-        heads.push(("now in", Align::Name));
+        heads.push(("now in", Align::Extra));
     }
     let mut columns = Columns::new(&heads);
     for row in rows {
@@ -116,7 +126,7 @@ fn rows(rows: &[ProcessRow], window: Option<Window>, out: &mut Out) {
     out.columns(&columns);
 }
 
-fn groups(groups: &[ProcessGroup], window: Option<Window>, out: &mut Out) {
+fn groups(groups: &[ProcessGroup], most: usize, window: Option<Window>, out: &mut Out) {
     let mut columns = Columns::new(&[
         ("group", Align::Name),
         ("processes", Align::Right),
@@ -124,7 +134,8 @@ fn groups(groups: &[ProcessGroup], window: Option<Window>, out: &mut Out) {
         ("share", Align::Right),
         ("mailboxes", Align::Right),
     ]);
-    for group in groups {
+    let worked = groups.iter().filter(|it| !is_idle(it.reductions));
+    for group in worked.clone().take(most) {
         columns.row([
             Cell::of(&group.name),
             Cell::of(units::count(group.processes)),
@@ -134,6 +145,20 @@ fn groups(groups: &[ProcessGroup], window: Option<Window>, out: &mut Out) {
         ]);
     }
     out.columns(&columns);
+    let (worked, all) = (worked.count(), groups.len());
+    let more = worked.saturating_sub(most);
+    let text = match (more, all - worked) {
+        (0, 0) => return,
+        (0, idle) => format!("  {idle} more did no work in this window"),
+        (more, 0) => format!("  {more} more; --json has them all"),
+        (more, idle) => format!("  {more} more, and {idle} that did no work; --json has them all"),
+    };
+    out.line(&[(Style::Dim, &text)]);
+}
+
+/// Looked at twice, and did nothing in between.
+fn is_idle(reductions: Counter) -> bool {
+    reductions.in_window == Some(0)
 }
 
 fn work(reductions: Counter, window: Option<Window>) -> String {

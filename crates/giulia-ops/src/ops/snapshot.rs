@@ -8,12 +8,7 @@ use giulia_model::Snapshot;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ctx, Kind, NodeArg, Out, Top, Window};
-
-mod tables;
-mod text;
-
-pub(crate) use text::gates;
+use crate::{Ctx, Kind, NodeArg, Out, Top, Window, text};
 
 /// The operation.
 pub(crate) struct Operation;
@@ -69,74 +64,5 @@ Examples:
 
     fn text(answer: &Snapshot, out: &mut Out) {
         text::snapshot(answer, out);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use giulia_model::Snapshot;
-
-    use crate::Out;
-
-    const ONE_SAMPLE: &str = include_str!("../../fixtures/snapshot.json");
-    const WINDOW: &str = include_str!("../../fixtures/snapshot_window.json");
-
-    fn text(document: &str, width: usize) -> String {
-        let mut out = Out::plain(width);
-        let answer = serde_json::from_str(document).unwrap();
-        crate::operation("snapshot").unwrap().text_of_json(answer, &mut out).unwrap();
-        out.text().to_owned()
-    }
-
-    #[test]
-    fn one_sample_reads_as_totals() {
-        insta::assert_snapshot!(text(ONE_SAMPLE, 100));
-    }
-
-    #[test]
-    fn a_window_reads_as_rates() {
-        insta::assert_snapshot!(text(WINDOW, 80));
-    }
-
-    #[test]
-    fn every_line_fits_the_terminal() {
-        for width in [80, 100, 120] {
-            for line in [ONE_SAMPLE, WINDOW]
-                .iter()
-                .flat_map(|it| text(it, width).lines().map(str::to_owned).collect::<Vec<_>>())
-            {
-                assert!(line.chars().count() <= width, "{width}: {line}");
-            }
-        }
-    }
-
-    #[test]
-    fn without_a_window_nothing_reads_as_a_rate() {
-        let text = text(ONE_SAMPLE, 100);
-        assert!(!text.contains("/s"), "{text}");
-        for heading in ["Busiest processes", "By application", "By label"] {
-            let line = text.lines().find(|it| it.starts_with(heading)).unwrap();
-            assert!(line.contains("since start"), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_was_not_seen_leaves_no_gap_and_no_zero() {
-        let mut it: Snapshot = serde_json::from_str(ONE_SAMPLE).unwrap();
-        it.node = None;
-        it.memory = None;
-        it.schedulers = None;
-        it.activity = None;
-        it.processes = None;
-        it.ets = None;
-        it.host = None;
-        insta::assert_snapshot!(text(&serde_json::to_string(&it).unwrap(), 80));
-    }
-
-    #[test]
-    fn a_node_cannot_write_to_the_terminal() {
-        let text = text(ONE_SAMPLE, 100);
-        assert!(text.contains("evil?[2J?name"), "{text}");
-        assert!(text.chars().all(|it| it == '\n' || !it.is_control()));
     }
 }

@@ -1,0 +1,6 @@
+//! Answers as people read them.
+#![cfg(test)]
+
+mod doctor;
+mod nodes;
+mod snapshot;

@@ -1,0 +1,287 @@
+//! Reading what `erl/processes.erl` answers, straight from the bytes.
+
+use std::collections::HashMap;
+
+use giulia_dist::term::{DecodeError, Kind, Limits, Pid, Reader, Term};
+use giulia_model::Mfa;
+
+use crate::{
+    answer::{self, Problem},
+    naming::{Label, Traits},
+    probes::activity::{self, Totals},
+};
+
+/// Everything that one look at the processes learnt.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Look {
+    /// Whether every process was looked at closely.
+    pub(crate) exact: bool,
+    /// How many stand behind the ranking, where it is not everyone.
+    pub(crate) ranked: Option<u64>,
+    /// From the first look at everyone to the second, in microseconds.
+    pub(crate) apart_us: i64,
+    /// The VM's counters at the edges of the window.
+    pub(crate) window: Option<((i64, Totals), (i64, Totals))>,
+    /// Sums of everyone, by group leader.
+    pub(crate) led: Vec<(Leader, Sums)>,
+    /// The rows to list.
+    pub(crate) rows: Vec<Row>,
+    /// The busiest, for groups.
+    pub(crate) busy: Vec<Brief>,
+    /// Others at random, for groups.
+    pub(crate) sampled: Vec<Brief>,
+    /// Applications by the pid of their master.
+    pub(crate) applications: HashMap<Pid, String>,
+}
+
+/// Who leads a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Leader {
+    Pid(Pid),
+    /// More leaders than are told apart.
+    Others,
+}
+
+/// Sums over processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) processes: u64,
+    /// In the window; since start without one.
+    pub(crate) worked: u64,
+    pub(crate) since_start: u64,
+    pub(crate) mailbox_len: u64,
+}
+
+/// A process to list.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    pub(crate) pid: Pid,
+    pub(crate) worked: u64,
+    pub(crate) since_start: u64,
+    pub(crate) traits: Traits,
+    pub(crate) current: Option<Mfa>,
+    pub(crate) status: String,
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) leader: Option<Pid>,
+    pub(crate) mailbox_len: Option<u64>,
+}
+
+/// A process that only groups know.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Brief {
+    pub(crate) traits: Traits,
+    pub(crate) sums: Sums,
+}
+
+/// A compressed answer may inflate to this: 10,000 rows take 3 MB (measured).
+const INFLATED_BYTES_MAX: usize = 32 << 20;
+
+/// Reads the list of one binary that the evaluated question returns.
+pub(crate) fn read(reply: &[u8]) -> Result<Look, Problem> {
+    let mut reader = Reader::new(reply);
+    let mut packed: &[u8] = &[];
+    reader.each(|it| {
+        packed = it.binary()?;
+        Ok(())
+    })?;
+    let limits = Limits { inflated_bytes_max: INFLATED_BYTES_MAX, ..Limits::DEFAULT };
+    let mut inflated = Vec::new();
+    let mut reader = Reader::versioned(packed, &limits, &mut inflated)?;
+    reader.tuple_of(8)?;
+    reader.skip()?;
+    let mut look = Look { exact: reader.boolean()?, apart_us: reader.int()?, ..Look::default() };
+    look.window = window(&reader.term()?)?;
+    reader.each(|it| chunk(it, &mut look.led))?;
+    reader.each(|it| {
+        // `false` where the process was in no list any more.
+        if it.kind()? == Kind::Tuple {
+            look.rows.push(row(it)?)
+        } else {
+            it.skip()?
+        }
+        Ok(())
+    })?;
+    let mut lists = [Vec::new(), Vec::new()];
+    let mut next = 0;
+    reader.each(|it| {
+        let Some(list) = lists.get_mut(next) else { return it.skip() };
+        next += 1;
+        it.each(|it| {
+            list.push(brief(it)?);
+            Ok(())
+        })
+    })?;
+    [look.busy, look.sampled] = lists;
+    look.applications = applications(&reader.term()?);
+    Ok(look)
+}
+
+/// Applications from `ets:match(ac_tab, {{application_master, '$1'}, '$2'})`.
+pub(crate) fn applications(found: &Term<'_>) -> HashMap<Pid, String> {
+    let pairs = found.as_list().unwrap_or_default().iter().filter_map(Term::as_list);
+    let named = pairs.filter_map(|pair| match pair {
+        [name, master] => Some((master.as_pid()?.clone(), name.as_atom()?.to_owned())),
+        _ => None,
+    });
+    named.collect()
+}
+
+type Edge = (i64, Totals);
+
+fn window(term: &Term<'_>) -> Result<Option<(Edge, Edge)>, Problem> {
+    match term.as_tuple() {
+        Some([opened, closed]) => Ok(Some((activity::edge(opened)?, activity::edge(closed)?))),
+        _ if term.is_atom("none") => Ok(None),
+        _ => Err(answer::unexpected(term)),
+    }
+}
+
+/// A chunk: sums by group leader, and of all but the first leader where there were too many.
+fn chunk(reader: &mut Reader<'_>, led: &mut Vec<(Leader, Sums)>) -> Result<(), DecodeError> {
+    reader.tuple_of(2)?;
+    let mut first = true;
+    let mut told_apart = Sums::default();
+    reader.each(|it| {
+        it.tuple_of(5)?;
+        let leader = it.pid()?;
+        let sums = sums(it)?;
+        if !first {
+            told_apart.add(sums);
+        }
+        first = false;
+        led.push((Leader::Pid(leader), sums));
+        Ok(())
+    })?;
+    reader.each(|it| {
+        it.tuple_of(4)?;
+        led.push((Leader::Others, sums(it)?.less(told_apart)));
+        Ok(())
+    })
+}
+
+fn sums(reader: &mut Reader<'_>) -> Result<Sums, DecodeError> {
+    Ok(Sums {
+        processes: reader.uint()?,
+        worked: reader.uint()?,
+        since_start: reader.uint()?,
+        mailbox_len: reader.uint()?,
+    })
+}
+
+fn row(reader: &mut Reader<'_>) -> Result<Row, DecodeError> {
+    reader.tuple_of(13)?;
+    let (worked, since_start, pid) = (reader.uint()?, reader.uint()?, reader.pid()?);
+    let registered = name(reader)?;
+    let initial = mfa(reader)?;
+    let current = mfa(reader)?;
+    let memory_bytes = number(reader)?;
+    let status = name(reader)?.unwrap_or_default();
+    let leader = leader(reader)?;
+    let mailbox_len = number(reader)?;
+    let (call, label) = (kept(reader)?, label(reader)?);
+    let traits = Traits { registered, label, call, initial, outermost: mfa(reader)? };
+    Ok(Row { pid, worked, since_start, traits, current, status, memory_bytes, leader, mailbox_len })
+}
+
+fn brief(reader: &mut Reader<'_>) -> Result<Brief, DecodeError> {
+    reader.tuple_of(8)?;
+    let initial = mfa(reader)?;
+    let (call, label) = (kept(reader)?, label(reader)?);
+    let outermost = mfa(reader)?;
+    reader.skip()?;
+    let mailbox_len = number(reader)?.unwrap_or_default();
+    let (worked, since_start) = (reader.uint()?, reader.uint()?);
+    let traits = Traits { registered: None, label, call, initial, outermost };
+    Ok(Brief { traits, sums: Sums { processes: 1, worked, since_start, mailbox_len } })
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.processes += other.processes;
+        self.worked += other.worked;
+        self.since_start += other.since_start;
+        self.mailbox_len += other.mailbox_len;
+    }
+
+    /// An estimate from a part of the whole.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        Self {
+            processes: times(self.processes, factor),
+            worked: times(self.worked, factor),
+            since_start: times(self.since_start, factor),
+            mailbox_len: times(self.mailbox_len, factor),
+        }
+    }
+
+    fn less(self, other: Self) -> Self {
+        Self {
+            processes: self.processes.saturating_sub(other.processes),
+            worked: self.worked.saturating_sub(other.worked),
+            since_start: self.since_start.saturating_sub(other.since_start),
+            mailbox_len: self.mailbox_len.saturating_sub(other.mailbox_len),
+        }
+    }
+}
+
+/// `{M, F, A}`, or `{M, F, A, Location}` of a stack; anything else stands for none.
+fn mfa(reader: &mut Reader<'_>) -> Result<Option<Mfa>, DecodeError> {
+    Ok(as_mfa(&reader.term()?))
+}
+
+/// A function from its term.
+pub(crate) fn as_mfa(term: &Term<'_>) -> Option<Mfa> {
+    let (module, function, arity) = match term.as_tuple()? {
+        [module, function, arity] | [module, function, arity, _] => (module, function, arity),
+        _ => return None,
+    };
+    // A frame may hold the arguments themselves.
+    let arity = match arity {
+        Term::Int(it) => u32::try_from(*it).ok()?,
+        Term::Nil => 0,
+        Term::List(args) => u32::try_from(args.len()).ok()?,
+        _ => return None,
+    };
+    Some(Mfa::new(module.as_atom()?, function.as_atom()?, arity))
+}
+
+/// `$initial_call`: the function, or the dictionary's pair around it.
+fn kept(reader: &mut Reader<'_>) -> Result<Option<Mfa>, DecodeError> {
+    let term = reader.term()?;
+    Ok(match term.as_tuple() {
+        Some([key, value]) if key.is_atom("$initial_call") => as_mfa(value),
+        _ => as_mfa(&term),
+    })
+}
+
+/// A label, or the dictionary's pair around it.
+fn label(reader: &mut Reader<'_>) -> Result<Option<Label>, DecodeError> {
+    let term = reader.term()?;
+    Ok(match term.as_tuple() {
+        Some([key, value]) if key.is_atom("$process_label") => Label::new(value),
+        _ => Label::new(&term),
+    })
+}
+
+/// An atom; `[]` stands for none.
+fn name(reader: &mut Reader<'_>) -> Result<Option<String>, DecodeError> {
+    Ok(reader.term()?.as_atom().map(str::to_owned))
+}
+
+/// A number; a stand-in of another type for none.
+fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, DecodeError> {
+    Ok(reader.term()?.as_int().and_then(|it| u64::try_from(it).ok()))
+}
+
+fn leader(reader: &mut Reader<'_>) -> Result<Option<Pid>, DecodeError> {
+    Ok(reader.term()?.as_pid().cloned())
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate has three digits, and a product of sums is never negative"
+)]
+pub(crate) fn times(sum: u64, factor: f64) -> u64 {
+    (sum as f64 * factor).round() as u64
+}

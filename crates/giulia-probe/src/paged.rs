@@ -1,0 +1,301 @@
+//! The process probe without evaluation: the same items, asked for in pages.
+//!
+//! Nothing is reduced on the target, so a node with more than 10,000 processes is sampled, and a
+//! window is two rounds of pages by our clock.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
+
+use giulia_dist::term::{Pid, Term};
+use giulia_model::NotSeen;
+
+use crate::{
+    answer::{self, Bif, Problem},
+    gates::{self, Caution},
+    link::Link,
+    look::{self, Brief, Leader, Look, Row, Sums},
+    naming::{Label, Traits},
+    probes::{
+        activity,
+        processes::{self, Answer, CLOSELY_MAX, Closeness, DICTIONARY_BYTES_MAX, MEMORY_MAIL_MAX},
+    },
+    ranking,
+};
+
+/// Processes in a question, which repeats the items for each: about 300 bytes each of the 64 KiB.
+const PAGE: usize = 150;
+/// Processes that are asked on larger nodes.
+const SAMPLE: usize = 2000;
+
+const NAME: &str = processes::PROBE.name;
+
+pub(crate) async fn ask(
+    link: &Link,
+    top: usize,
+    window: Option<Duration>,
+    mut not_seen: Vec<NotSeen>,
+) -> Result<Answer, Problem> {
+    let all = all(link).await?;
+    let chosen = choose(&all);
+    let sampled = chosen.len() < all.len();
+    if sampled {
+        not_seen.push(NotSeen {
+            what: "processes that were not sampled".to_owned(),
+            why: format!(
+                "with --no-eval {} of {} processes are asked, at random; without it the target \
+                 ranks all of them itself",
+                chosen.len(),
+                all.len()
+            ),
+        });
+    }
+    let mut earlier = HashMap::new();
+    let mut opened = None;
+    let began = Instant::now();
+    if let Some(wait) = window {
+        earlier = reductions(link, &chosen).await?;
+        opened = Some((Instant::now(), totals(link).await?));
+        tokio::time::sleep(wait).await;
+    }
+    let closed = (Instant::now(), totals(link).await?);
+    let apart = began.elapsed();
+    let rows = rows(link, chosen, &earlier).await?;
+    let factor = if sampled { ratio(all.len(), rows.len()) } else { 1.0 };
+    let applications = {
+        let master = Term::tuple([Term::atom("application_master"), Term::atom("$1")]);
+        let pattern = Term::tuple([master, Term::atom("$2")]);
+        let question = [Bif::new("ets", "match", [Term::atom("ac_tab"), pattern])];
+        let found = link.ask_each(NAME, &question).await;
+        look::applications(&answer::term(&found, 0)?)
+    };
+    let briefs: Vec<Brief> = rows.iter().map(brief).collect();
+    let look = Look {
+        exact: !sampled,
+        ranked: sampled.then(|| u64::try_from(rows.len()).unwrap_or(u64::MAX)),
+        led: led(&rows, factor),
+        busy: if sampled { Vec::new() } else { briefs.clone() },
+        sampled: if sampled { briefs } else { Vec::new() },
+        rows,
+        applications,
+        ..Look::default()
+    };
+    let measured =
+        |it: Duration| activity::window(0, i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+    let processes = ranking::processes(&look, top, window.map(|_| measured(apart)));
+    Ok(Answer {
+        processes,
+        window: opened.as_ref().map(|(at, _)| measured(closed.0.duration_since(*at))),
+        activity: opened.map(|(_, before)| activity::activity(closed.1, Some(before))),
+        not_seen,
+    })
+}
+
+/// Everyone but what we run there: nobody else is led by a process of ours.
+async fn all(link: &Link) -> Result<Vec<Pid>, Problem> {
+    let answers = link.ask_each(NAME, &[Bif::new("erlang", "processes", [])]).await;
+    let told = match answers.into_iter().next() {
+        Some(told) => told?,
+        None => return Err(Problem("the node lists no processes".to_owned())),
+    };
+    let mut pids = Vec::new();
+    let mut reader = giulia_dist::term::Reader::new(&told);
+    reader.each(|it| {
+        pids.push(it.pid()?);
+        Ok(())
+    })?;
+    Ok(pids)
+}
+
+/// All, or about as many as [`SAMPLE`] at random places: a fixed stride would meet every second
+/// process of nodes that start them in pairs.
+fn choose(all: &[Pid]) -> Vec<Pid> {
+    if u64::try_from(all.len()).is_ok_and(|it| it <= CLOSELY_MAX) {
+        return all.to_vec();
+    }
+    let random = RandomState::new();
+    let share = u64::MAX / u64::try_from(all.len()).unwrap_or(u64::MAX).max(1);
+    let limit = share.saturating_mul(u64::try_from(SAMPLE).unwrap_or_default());
+    all.iter()
+        .enumerate()
+        .filter(|(idx, _)| random.hash_one(idx) < limit)
+        .map(|it| it.1.clone())
+        .collect()
+}
+
+/// `process_info` of each, in pages side by side; `None` for who is gone.
+async fn infos(
+    link: &Link,
+    pids: &[Pid],
+    items: &Term<'static>,
+) -> Result<Vec<Term<'static>>, Problem> {
+    let pages: Vec<Bif> = pids
+        .chunks(PAGE)
+        .map(|page| {
+            let page = page.iter().cloned().map(Term::from).collect();
+            Bif::zip("erlang", "process_info", page, items)
+        })
+        .collect();
+    let answers = link.ask_each(NAME, &pages).await;
+    let mut infos = Vec::with_capacity(pids.len());
+    for idx in 0..pages.len() {
+        infos.extend(answer::list(answer::term(&answers, idx)?.into_owned())?);
+    }
+    if infos.len() == pids.len() {
+        Ok(infos)
+    } else {
+        Err(Problem("the node answered for another number of processes".to_owned()))
+    }
+}
+
+async fn reductions(link: &Link, pids: &[Pid]) -> Result<HashMap<Pid, u64>, Problem> {
+    let infos = infos(link, pids, &Term::atom("reductions")).await?;
+    let pairs = pids.iter().zip(&infos).filter_map(|(pid, info)| {
+        let value = info.as_tuple()?.get(1)?;
+        Some((pid.clone(), answer::uint(value).ok()?))
+    });
+    Ok(pairs.collect())
+}
+
+async fn totals(link: &Link) -> Result<activity::Totals, Problem> {
+    activity::read(&link.ask_each(NAME, &activity::questions()).await)
+}
+
+/// First what is cheap, then, for those whose mailbox allows, the rest.
+async fn rows(
+    link: &Link,
+    pids: Vec<Pid>,
+    earlier: &HashMap<Pid, u64>,
+) -> Result<Vec<Row>, Problem> {
+    let careful = gates::caution(link.erts()) != Caution::None;
+    let mail = if careful { "priority" } else { "message_queue_len" };
+    let cheap = Term::list(["reductions", mail].map(Term::atom));
+    let first = infos(link, &pids, &cheap).await?;
+    let mut alike: [Vec<(Pid, u64)>; 3] = Default::default();
+    for (pid, info) in pids.into_iter().zip(&first) {
+        let pairs = info.as_list().unwrap_or_default();
+        let Some(reductions) = answer::pair(pairs, "reductions").and_then(Term::as_int) else {
+            continue;
+        };
+        let letters = answer::pair(pairs, mail).and_then(Term::as_int).unwrap_or_default();
+        let [full, no_memory, poor] = &mut alike;
+        let list = match (careful, letters > MEMORY_MAIL_MAX) {
+            (true, _) => poor,
+            (false, true) => no_memory,
+            (false, false) => full,
+        };
+        list.push((pid, u64::try_from(reductions).unwrap_or_default()));
+    }
+    let mut rows = Vec::new();
+    let [full, no_memory, poor] = alike;
+    for (closeness, some) in
+        [(Closeness::Full, full), (Closeness::NoMemory, no_memory), (Closeness::Poor, poor)]
+    {
+        let pids: Vec<Pid> = some.iter().map(|(pid, _)| pid.clone()).collect();
+        let infos = infos(link, &pids, &processes::items(link.erts(), closeness)).await?;
+        let kept = dictionaries(link, &pids, &infos).await?;
+        for (((pid, since_start), info), kept) in some.into_iter().zip(&infos).zip(kept) {
+            let worked = since_start - earlier.get(&pid).copied().unwrap_or(0).min(since_start);
+            let ours = link.connection().local_name();
+            rows.extend(
+                row(pid, [since_start, worked], info, kept)
+                    .filter(|it| !it.leader.as_ref().is_some_and(|it| it.node.as_str() == ours)),
+            );
+        }
+    }
+    Ok(rows)
+}
+
+/// Real initial calls and labels from whole dictionaries, where single keys cannot be read.
+async fn dictionaries(
+    link: &Link,
+    pids: &[Pid],
+    infos: &[Term<'static>],
+) -> Result<Vec<Option<Term<'static>>>, Problem> {
+    let mut kept = vec![None; pids.len()];
+    if link.erts().at_least(&[14, 2]) {
+        return Ok(kept);
+    }
+    let small = |info: &Term<'_>| {
+        let memory = answer::pair(info.as_list().unwrap_or_default(), "memory");
+        memory.and_then(Term::as_int).is_some_and(|it| it <= DICTIONARY_BYTES_MAX)
+    };
+    let at: Vec<usize> =
+        infos.iter().enumerate().filter(|(_, it)| small(it)).map(|(idx, _)| idx).collect();
+    let some: Vec<Pid> = at.iter().filter_map(|idx| pids.get(*idx).cloned()).collect();
+    let found = self::infos(link, &some, &Term::atom("dictionary")).await?;
+    for (idx, it) in at.into_iter().zip(found) {
+        if let Some(slot) = kept.get_mut(idx) {
+            *slot = Some(it);
+        }
+    }
+    Ok(kept)
+}
+
+/// A row from the items of [`processes::items`]; nothing for who is gone.
+fn row(
+    pid: Pid,
+    [since_start, worked]: [u64; 2],
+    info: &Term<'static>,
+    kept: Option<Term<'static>>,
+) -> Option<Row> {
+    let pairs: Vec<&Term<'_>> =
+        info.as_list()?.iter().filter_map(|it| it.as_tuple()?.get(1)).collect();
+    let [registered, initial, current, memory, status, leader, mailbox, call, label] =
+        pairs.as_slice()
+    else {
+        return None;
+    };
+    let dictionary = kept.as_ref().and_then(|it| it.as_tuple()?.get(1)?.as_list());
+    let key = |name: &str| answer::pair(dictionary?, name);
+    let number = |it: &Term<'_>| it.as_int().and_then(|it| u64::try_from(it).ok());
+    let traits = Traits {
+        registered: registered.as_atom().map(str::to_owned),
+        label: key("$process_label").map_or_else(|| Label::new(label), Label::new),
+        call: key("$initial_call").map_or_else(|| look::as_mfa(call), look::as_mfa),
+        initial: look::as_mfa(initial),
+        outermost: None,
+    };
+    Some(Row {
+        pid,
+        worked,
+        since_start,
+        traits,
+        current: look::as_mfa(current),
+        status: status.as_atom().unwrap_or_default().to_owned(),
+        memory_bytes: number(memory),
+        leader: leader.as_pid().cloned(),
+        mailbox_len: number(mailbox),
+    })
+}
+
+fn brief(row: &Row) -> Brief {
+    Brief { traits: row.traits.clone(), sums: sums(row) }
+}
+
+fn sums(row: &Row) -> Sums {
+    Sums {
+        processes: 1,
+        worked: row.worked,
+        since_start: row.since_start,
+        mailbox_len: row.mailbox_len.unwrap_or_default(),
+    }
+}
+
+/// Sums by group leader, scaled up to everyone.
+fn led(rows: &[Row], factor: f64) -> Vec<(Leader, Sums)> {
+    let mut led: HashMap<Option<Pid>, Sums> = HashMap::new();
+    for row in rows {
+        led.entry(row.leader.clone()).or_default().add(sums(row));
+    }
+    led.into_iter()
+        .map(|(leader, sums)| (leader.map_or(Leader::Others, Leader::Pid), sums.times(factor)))
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate has three digits")]
+fn ratio(whole: usize, part: usize) -> f64 {
+    if part == 0 { 0.0 } else { whole as f64 / part as f64 }
+}

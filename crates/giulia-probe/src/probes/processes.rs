@@ -1,0 +1,194 @@
+//! Question: who does the work, who has mail waiting, what are all these processes?
+//!
+//! Call: evaluated (`erl/processes.erl`): `erlang:processes/0`, `erlang:process_info/2` of three
+//! cheap items of everyone, then nine items of those that matter; two looks with a window. With
+//! `--no-eval` the same functions in pages of 150 processes, above 10,000 of a sample of 2,000.
+//! First OTP: 23. Labels from ERTS 15.2; single dictionary keys from ERTS 14.2, before that the
+//! whole dictionary of processes below 64 KiB.
+//! Cost: 200,000 processes took 0.15–0.3 s of one scheduler, 32 MB for a moment, a reply of 10 KB (measured
+//! on OTP 23-29); 1–2 µs more for each process that is looked at closely.
+//! Limit: up to 10,000 processes all are looked at closely; above, the 2,000 busiest and 2,000
+//! at random. `memory` is not asked of a mailbox above 100,000. Labels above 256 bytes stay there.
+//! Side effects: none. Each process looked at closely handles one signal. What giulia itself
+//! runs on the target is left out.
+
+use std::time::Duration;
+
+use giulia_dist::term::Term;
+use giulia_model::{NotSeen, Processes, Window};
+
+use super::{Probe, activity};
+use crate::{
+    ErtsVersion,
+    answer::Problem,
+    eval,
+    gates::{self, Caution},
+    link::Link,
+    look, paged, ranking,
+};
+
+pub(crate) const PROBE: Probe = Probe {
+    name: "processes",
+    question: "who does the work, who has mail waiting, what are all these processes?",
+    evaluates: true,
+};
+
+/// Up to here, every process is looked at closely: 10,000 signals take some 20 ms.
+pub(crate) const CLOSELY_MAX: u64 = 10_000;
+/// Above, the busiest that are, and as many others at random: shares within two points.
+const BUSIEST: i64 = 2000;
+/// Where signals are dangerous ([`Caution::Signals`]): half of that, whatever there is.
+const CAUTIOUS: i64 = 1000;
+/// `memory` of a process walks its mailbox: 9 ms at 2 million messages (measured).
+pub(crate) const MEMORY_MAIL_MAX: i64 = 100_000;
+/// Whole dictionaries are copied only out of processes with less memory than this, in bytes.
+pub(crate) const DICTIONARY_BYTES_MAX: i64 = 64 << 10;
+
+/// Heap for one look: 8 MB, and 560 bytes for each process. The highest that a look at 200,000
+/// needed, counted as the VM counts it (old and new heap while collecting), was 400 bytes each.
+const HEAP_WORDS_BASE: u64 = 1_000_000;
+const HEAP_WORDS_EACH: u64 = 70;
+/// 800 MB: a node with more than 1.4 million processes is not looked at.
+const HEAP_WORDS_MAX: u64 = 100_000_000;
+
+/// What the probe learnt, with what it could not.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) processes: Processes,
+    pub(crate) window: Option<Window>,
+    pub(crate) activity: Option<giulia_model::Activity>,
+    pub(crate) not_seen: Vec<NotSeen>,
+}
+
+pub(crate) async fn ask(
+    link: &Link,
+    top: usize,
+    window: Option<Duration>,
+) -> Result<Answer, Problem> {
+    let caution = gates::caution(link.erts());
+    if caution == Caution::Processes {
+        return Err(Problem(
+            "process_info can hang for ever on this ERTS (fixed in 12.0.4); upgrade it".into(),
+        ));
+    }
+    let mut not_seen = Vec::new();
+    if caution == Caution::Signals {
+        not_seen.push(NotSeen {
+            what: "mailboxes and names of most processes".to_owned(),
+            why: "a bug of this ERTS makes asking dangerous (`giulia doctor` prints it): only \
+                  processes that wait and keep their mail on the heap are asked, at most 2,000"
+                .to_owned(),
+        });
+    }
+    if link.no_eval() {
+        return paged::ask(link, top, window, not_seen).await;
+    }
+    let bytes = {
+        let question = eval::PROCESSES.with(argument(link, top, window, caution));
+        let heap = HEAP_WORDS_BASE + link.processes().saturating_mul(HEAP_WORDS_EACH);
+        let waits = window.unwrap_or_default();
+        link.ask(PROBE.name, &question, heap.min(HEAP_WORDS_MAX), waits).await?
+    };
+    let look = look::read(&bytes)?;
+    let apart = look.window.map(|_| activity::window(0, look.apart_us));
+    let processes = ranking::processes(&look, top, apart);
+    link.set_processes(processes.ranking_coverage.total);
+    Ok(Answer {
+        processes,
+        window: look.window.map(|((from, _), (until, _))| activity::window(from, until)),
+        activity: look.window.map(|((_, before), (_, now))| activity::activity(now, Some(before))),
+        not_seen,
+    })
+}
+
+/// See the head of `erl/processes.erl`.
+fn argument(link: &Link, top: usize, window: Option<Duration>, caution: Caution) -> Term<'static> {
+    let few = link.processes() <= CLOSELY_MAX;
+    let (busiest, sample) = match caution {
+        Caution::None if few => (CLOSELY_MAX.cast_signed(), BUSIEST),
+        Caution::None => (BUSIEST, BUSIEST),
+        Caution::Signals | Caution::Processes => (CAUTIOUS, CAUTIOUS),
+    };
+    let wait = match window {
+        Some(it) => Term::uint(u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
+        None => Term::atom("none"),
+    };
+    let careful = caution != Caution::None;
+    let mailbox = if careful { "priority" } else { "message_queue_len" };
+    let everyone = ["reductions", mailbox, "group_leader"].map(Term::atom);
+    let first =
+        if careful { ["status", "message_queue_data"] } else { ["message_queue_len", "priority"] };
+    let dictionary = Term::tuple([
+        Term::boolean(!link.erts().at_least(&[14, 2])),
+        Term::int(DICTIONARY_BYTES_MAX),
+    ]);
+    Term::tuple([
+        Term::int(i64::try_from(top).unwrap_or(i64::MAX)),
+        Term::int(busiest),
+        Term::int(sample),
+        wait,
+        Term::list(everyone),
+        Term::list(first.map(Term::atom)),
+        choose(link.erts(), careful),
+        dictionary,
+        Term::atom(link.connection().local_name().to_owned()),
+    ])
+}
+
+/// The items of a close look, by position; `priority` and `group_leader` stand in for what must
+/// not or cannot be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closeness {
+    Full,
+    NoMemory,
+    Poor,
+}
+
+pub(crate) fn items(erts: &ErtsVersion, closeness: Closeness) -> Term<'static> {
+    let key = |name: &'static str| Term::tuple([Term::atom("dictionary"), Term::atom(name)]);
+    let has_keys = erts.at_least(&[14, 2]) && closeness != Closeness::Poor;
+    let call = if has_keys { key("$initial_call") } else { Term::atom("priority") };
+    let label = match (has_keys, erts.at_least(&[15, 2])) {
+        (true, true) => Term::atom("label"),
+        (true, false) => key("$process_label"),
+        (false, _) => Term::atom("group_leader"),
+    };
+    let names = match closeness {
+        Closeness::Full => ["current_function", "memory", "message_queue_len"],
+        Closeness::NoMemory => ["current_function", "priority", "message_queue_len"],
+        Closeness::Poor => ["priority", "priority", "priority"],
+    };
+    let [current, memory, mailbox] = names.map(Term::atom);
+    Term::list([
+        Term::atom("registered_name"),
+        Term::atom("initial_call"),
+        current,
+        memory,
+        Term::atom("status"),
+        Term::atom("group_leader"),
+        mailbox,
+        call,
+        label,
+    ])
+}
+
+/// The match specification that turns `{Pid, FirstLook}` into the items to ask.
+fn choose(erts: &ErtsVersion, careful: bool) -> Term<'static> {
+    let all = || Term::atom("_");
+    let pair = |left: Term<'static>, right: Term<'static>| Term::tuple([left, right]);
+    let clause = |pattern: Term<'static>, guards: Vec<Term<'static>>, closeness| {
+        let body = pair(Term::atom("const"), items(erts, closeness));
+        Term::tuple([pattern, Term::list(guards), Term::list([body])])
+    };
+    if careful {
+        let waits = pair(Term::atom("status"), Term::atom("waiting"));
+        let on_heap = pair(Term::atom("message_queue_data"), Term::atom("on_heap"));
+        let safe = pair(all(), Term::list([waits, on_heap]));
+        Term::list([clause(safe, vec![], Closeness::Full), clause(all(), vec![], Closeness::Poor)])
+    } else {
+        let mail = pair(all(), Term::list([pair(all(), Term::atom("$1")), all()]));
+        let long = Term::tuple([Term::atom(">"), Term::atom("$1"), Term::int(MEMORY_MAIL_MAX)]);
+        let careless = clause(all(), vec![], Closeness::Full);
+        Term::list([clause(mail, vec![long], Closeness::NoMemory), careless])
+    }
+}

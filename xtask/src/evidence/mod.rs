@@ -14,20 +14,20 @@ use anyhow::{Context, Result, bail};
 
 /// What to measure, on how much.
 #[derive(Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// The program under measurement.
-    pub giulia: PathBuf,
+    pub(crate) giulia: PathBuf,
     /// How often.
-    pub runs: u32,
+    pub(crate) runs: u32,
     /// Processes on the big node.
-    pub processes: u32,
+    pub(crate) processes: u32,
     /// Only this OTP.
-    pub otp: Option<u32>,
+    pub(crate) otp: Option<u32>,
 }
 
 impl Options {
     /// Reads `--giulia PATH --runs N --processes N --otp N`.
-    pub fn parse(arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn parse(arguments: &[&str]) -> Result<Self> {
         let mut options =
             Self { giulia: PathBuf::new(), runs: 10, processes: 200_000, otp: None };
         for pair in arguments.chunks(2) {
@@ -48,14 +48,14 @@ impl Options {
     }
 
     /// The OTPs to measure on.
-    pub fn otps(&self) -> Vec<giulia_testkit::Otp> {
+    pub(crate) fn otps(&self) -> Vec<giulia_testkit::Otp> {
         let all = giulia_testkit::otps();
         all.into_iter().filter(|it| self.otp.is_none_or(|only| only == it.release)).collect()
     }
 }
 
 /// Runs one measurement by its name.
-pub fn run(name: &str, options: &Options) -> Result<()> {
+pub(crate) fn run(name: &str, options: &Options) -> Result<()> {
     match name {
         "speed" => speed::run(options),
         "scale" => scale::run(options),

@@ -114,12 +114,11 @@ async fn knock_as(
 
 /// A TCP connection to the node's port, wherever that is.
 async fn dial(target: &Target, deadline: Instant) -> Result<TcpStream, Error> {
-    let (host, port) = match &target.at {
-        Some(at) => net::split_address(at)?,
-        None => {
-            let port = epmd::port_please_until(&target.name, target.epmd_port, deadline).await?;
-            (target.name.host(), port)
-        }
+    let (host, port) = if let Some(at) = &target.at {
+        net::split_address(at)?
+    } else {
+        let port = epmd::port_please_until(&target.name, target.epmd_port, deadline).await?;
+        (target.name.host(), port)
     };
     match net::dial(host, port, deadline).await {
         Ok((stream, address)) => {

@@ -428,3 +428,51 @@ fn cookie_mismatch(name: &NodeName) -> Error {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_md5_of_cookie_and_challenge_in_decimal() {
+        // `erlang:md5("secret4294967295")`
+        let expect = [
+            0x5d, 0xfd, 0x18, 0x1e, 0x69, 0xaa, 0x58, 0x7c, 0xc8, 0x12, 0xeb, 0x33, 0x3e, 0x65,
+            0x36, 0xb6,
+        ];
+        assert_eq!(digest(&Cookie::new("secret"), u32::MAX), expect);
+        // Above ASCII the node digests Latin-1: `erlang:md5([228|"1"])`.
+        let expect = [
+            0xd2, 0x5a, 0xd0, 0xa1, 0xab, 0x65, 0xdd, 0xde, 0xfb, 0x48, 0x7e, 0x1e, 0x9e, 0xd1,
+            0x47, 0x80,
+        ];
+        assert_eq!(digest(&Cookie::new("ä"), 1), expect);
+    }
+
+    #[test]
+    fn a_name_is_sent_as_specified() {
+        let target: NodeName = "shop@db1".parse().unwrap();
+        let setup = |identity| Setup {
+            target: &target,
+            is_name_checked: true,
+            identity,
+            cookie: None,
+            challenge: 0,
+            prefix: Prefix::Two,
+        };
+        let (_, dynamic) = Handshake::start(setup(Identity::Dynamic { host: "h".to_owned() }));
+        assert_eq!(dynamic[..3], [0, 16, b'N']);
+        let sent = u64::from_be_bytes(dynamic[3..11].try_into().unwrap());
+        assert_eq!(sent, flags::OFFERED | flags::NAME_ME);
+        assert_eq!(dynamic[11..], [0, 0, 0, 0, 0, 1, b'h']);
+        let name = "us@h".parse().unwrap();
+        let (_, chosen) = Handshake::start(setup(Identity::Chosen { name, creation: 5 }));
+        assert_eq!(chosen[11..], [0, 0, 0, 5, 0, 4, b'u', b's', b'@', b'h']);
+    }
+
+    #[test]
+    fn we_are_hidden_and_offer_no_cache() {
+        assert_eq!(flags::OFFERED & 1, 0, "PUBLISHED");
+        assert_eq!(flags::OFFERED & flags::DIST_HDR_ATOM_CACHE, 0);
+    }
+}

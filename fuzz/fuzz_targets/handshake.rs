@@ -21,7 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
         Identity::Chosen { name: "us@host".parse().unwrap(), creation: 7 }
     };
     let setup = Setup {
-        expected: (choice & 2 == 0).then_some(&expected),
+        target: &expected,
+        is_name_checked: choice & 2 == 0,
         identity,
         cookie: (choice & 4 == 0).then_some(&cookie),
         challenge: 1_234,

@@ -16,12 +16,12 @@ use crate::peer::{
     write_message,
 };
 
-const FOREVER: Duration = Duration::from_secs(3_600);
+const FOREVER: Duration = Duration::from_hours(1);
 
 /// Connects to a stand-in that does `serve`, and expects this kind of error in time.
 macro_rules! fails {
     ($kind:ident, |$stream:ident| $serve:block) => {{
-        let address = listen(|mut $stream: TcpStream| async move { $serve }).await;
+        let address = listen(|$stream: TcpStream| async move { $serve }).await;
         let started = Instant::now();
         let error = connect_error(&address).await;
         assert_eq!(error.kind(), ErrorKind::$kind, "{error}");
@@ -33,17 +33,20 @@ macro_rules! fails {
 #[tokio::test]
 async fn ports_of_other_protocols() {
     let text = fails!(NotErlang, |stream| {
+        let mut stream = stream;
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         sleep(SOON).await;
     });
     assert!(text.contains("HTTP/1.1 400"), "{text}");
     let text = fails!(NotErlang, |stream| {
+        let mut stream = stream;
         stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
         sleep(SOON).await;
     });
     assert!(text.contains("SSH-2.0"), "{text}");
     // Another service that also counts with two bytes.
     fails!(NotErlang, |stream| {
+        let mut stream = stream;
         write_message(&mut stream, b"xyz").await;
         sleep(SOON).await;
     });
@@ -52,6 +55,7 @@ async fn ports_of_other_protocols() {
 #[tokio::test]
 async fn a_tls_alert_is_recognised() {
     let text = fails!(Tls, |stream| {
+        let mut stream = stream;
         stream.write_all(&[0x15, 3, 3, 0, 2, 2, 70]).await.unwrap();
         sleep(SOON).await;
     });
@@ -69,10 +73,12 @@ async fn silence_ends_at_the_deadline() {
 #[tokio::test]
 async fn a_peer_that_stops_or_dribbles_in_the_middle() {
     fails!(HandshakeTimeout, |stream| {
+        let mut stream = stream;
         give_name(&mut stream).await;
         sleep(FOREVER).await;
     });
     fails!(HandshakeTimeout, |stream| {
+        let mut stream = stream;
         let _name = read_message(&mut stream).await;
         for byte in [0, 200, b's', b'n', b'a', b'm', b'e', b'd', b':'] {
             if stream.write_all(&[byte]).await.is_err() {
@@ -86,9 +92,11 @@ async fn a_peer_that_stops_or_dribbles_in_the_middle() {
 #[tokio::test]
 async fn a_peer_that_hangs_up() {
     fails!(HandshakeClosed, |stream| {
+        let mut stream = stream;
         stream.shutdown().await.unwrap();
     });
     fails!(HandshakeClosed, |stream| {
+        let mut stream = stream;
         give_name(&mut stream).await;
     });
 }
@@ -96,21 +104,25 @@ async fn a_peer_that_hangs_up() {
 #[tokio::test]
 async fn a_peer_that_refuses() {
     fails!(NotAllowed, |stream| {
+        let mut stream = stream;
         let _name = read_message(&mut stream).await;
         write_message(&mut stream, b"snot_allowed").await;
         sleep(SOON).await;
     });
     fails!(AlreadyConnected, |stream| {
+        let mut stream = stream;
         let _name = read_message(&mut stream).await;
         write_message(&mut stream, b"snok").await;
         sleep(SOON).await;
     });
     fails!(Protocol, |stream| {
+        let mut stream = stream;
         let _name = read_message(&mut stream).await;
         write_message(&mut stream, b"swhatever").await;
         sleep(SOON).await;
     });
     fails!(VersionUnsupported, |stream| {
+        let mut stream = stream;
         let _name = read_message(&mut stream).await;
         write_message(&mut stream, b"n\0\x05\0\0\0\0").await;
         sleep(SOON).await;
@@ -139,6 +151,7 @@ async fn our_name_is_in_use_and_stays_with_its_owner() {
 #[tokio::test]
 async fn another_node_is_named() {
     let text = fails!(NameMismatch, |stream| {
+        let mut stream = stream;
         give_name(&mut stream).await;
         challenge(&mut stream, "stand@db1").await;
         sleep(SOON).await;
@@ -149,12 +162,14 @@ async fn another_node_is_named() {
 #[tokio::test]
 async fn cookies_that_differ_either_way() {
     fails!(CookieMismatch, |stream| {
+        let mut stream = stream;
         give_name(&mut stream).await;
         challenge(&mut stream, NAME).await;
         let _reply = read_message(&mut stream).await;
     });
     // A peer that accepts everybody must prove that it knows the cookie too.
     fails!(CookieMismatch, |stream| {
+        let mut stream = stream;
         give_name(&mut stream).await;
         challenge(&mut stream, NAME).await;
         let _reply = read_message(&mut stream).await;

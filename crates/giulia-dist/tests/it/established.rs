@@ -308,10 +308,8 @@ async fn a_full_mailbox_counts_what_it_drops() {
     .await
     .expect("too few were dropped");
     for expect in 0..10 {
-        match mailbox.recv().await.unwrap() {
-            Message::Term(payload) => assert_eq!(payload.reader().int(), Ok(expect)),
-            other => panic!("{other:?}"),
-        }
+        let Message::Term(payload) = mailbox.recv().await.unwrap() else { panic!() };
+        assert_eq!(payload.reader().int(), Ok(expect));
     }
     assert_eq!(mailbox.dropped(), 15);
 }

@@ -102,6 +102,20 @@ fn looking_at_the_nodes_of_a_host_writes_nothing_into_their_logs() {
 }
 
 #[test]
+fn a_frozen_node_does_not_hide_the_others() {
+    for_each_otp("giulia::a_frozen_node_does_not_hide_the_others", |otp| {
+        let frozen = Node::builder(otp).name("frozen").start();
+        let well = Node::builder(otp).name("well").epmd(frozen.epmd()).start();
+        frozen.freeze();
+        let mut nodes = giulia(&["nodes", "127.0.0.1", "--timeout", "1s"]);
+        let text = answer(nodes.env("ERL_EPMD_PORT", well.epmd_port().to_string()));
+        let line = |name: &str| text.lines().find(|it| it.trim_start().starts_with(name)).unwrap();
+        assert!(line("well@127.0.0.1").ends_with("  answers"), "{text}");
+        assert!(line("frozen ").contains("no answer"), "{text}");
+    });
+}
+
+#[test]
 fn a_frozen_node_costs_no_more_than_the_deadline() {
     for_each_otp("giulia::a_frozen_node_costs_no_more_than_the_deadline", |otp| {
         let node = Node::builder(otp).name("frozen").start();

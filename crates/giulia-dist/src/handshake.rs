@@ -52,8 +52,10 @@ pub enum Identity {
 /// What a handshake needs from outside.
 #[derive(Debug)]
 pub struct Setup<'a> {
-    /// The node that should be there; `None` accepts whoever answers.
-    pub expected: Option<&'a NodeName>,
+    /// The node that should be there.
+    pub target: &'a NodeName,
+    /// Whether it must call itself so; a knock takes whoever answers.
+    pub is_name_checked: bool,
     /// Who we are.
     pub identity: Identity,
     /// `None` stops at the challenge.
@@ -299,10 +301,8 @@ impl<'a> Handshake<'a> {
             .and_then(|it| it.parse::<NodeName>().ok())
             .ok_or_else(|| self.not_erlang(&message))?;
         let peer = Knock { name, flags: peer_flags, creation };
-        if let Some(expected) = self.setup.expected
-            && *expected != peer.name
-        {
-            return Err(name_mismatch(expected, &peer.name));
+        if self.setup.is_name_checked && *self.setup.target != peer.name {
+            return Err(name_mismatch(self.setup.target, &peer.name));
         }
         let Some(cookie) = self.setup.cookie else { return Ok(Progress::Challenged(peer)) };
         if peer.flags & flags::NEEDED != flags::NEEDED {
@@ -332,11 +332,8 @@ impl<'a> Handshake<'a> {
         Ok(Progress::Done(Established { peer, flags, local_name, local_creation }))
     }
 
-    fn who(&self) -> String {
-        match self.setup.expected {
-            Some(name) => name.to_string(),
-            None => "the node".to_owned(),
-        }
+    fn who(&self) -> &'a NodeName {
+        self.setup.target
     }
 
     fn too_old(&self, why: &str) -> Error {
@@ -359,7 +356,7 @@ impl<'a> Handshake<'a> {
 }
 
 /// The error when we refused to replace a connection under our name, after having said so.
-pub(crate) fn already_connected(target: &str, ours: &str) -> Error {
+pub(crate) fn already_connected(target: &NodeName, ours: &str) -> Error {
     Error::new(
         ErrorKind::AlreadyConnected,
         format!(
@@ -371,7 +368,7 @@ pub(crate) fn already_connected(target: &str, ours: &str) -> Error {
 impl Handshake<'_> {
     /// After a [`Progress::Write`]: the error that ends the handshake here, if it does.
     pub fn refused(&self) -> Option<Error> {
-        matches!(self.state, State::Refused).then(|| already_connected(&self.who(), &self.local.0))
+        matches!(self.state, State::Refused).then(|| already_connected(self.who(), &self.local.0))
     }
 }
 

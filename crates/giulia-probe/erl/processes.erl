@@ -10,15 +10,16 @@
 %% reductions, mailbox or a stand-in, group leader); what a first look at the chosen reads; the
 %% match specification that turns the first look into the items asked (nine, in a fixed order);
 %% whether labels and initial calls must be found in whole dictionaries, and the memory in bytes
-%% above which a process's dictionary is left alone; our node.
+%% above which a process's dictionary is left alone; the waits in milliseconds before each attempt
+%% at those that could not be asked yet (the last attempt keeps them as they are); our node.
 %%
 %% Answers with a compressed term, so that thousands of rows that look alike cost little on the wire.
 -module(processes).
 -export([ask/1]).
 
-ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Us}) ->
+ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Waits, Us}) ->
     Chunk = 10000,
-    Slice = 500,
+    Slice = 250,
     Began = erlang:monotonic_time(microsecond),
     All = erlang:processes(),
     %% Reductions so far, a list a chunk; 0 for what ended meanwhile, which the second look drops.
@@ -154,8 +155,15 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
     Mailers = [{D, R, P} || {_, D, R, P, _} <- Longest] -- (Busies ++ Sampled),
     Details =
         [begin
-             erlang:put(1, Entries),
+             erlang:put(5, Entries),
              lists:append(
+               [begin
+                    case erlang:get(5) of [] -> ok; _ -> receive after Wait -> ok end end,
+                    erlang:put(1, erlang:get(5)),
+                    Last = Wait =:= lists:last(Waits),
+                    Many = erlang:length(erlang:get(5)),
+                    erlang:put(5, []),
+                    lists:append(
                [begin
                     {Some, Rest} = lists:split(erlang:min(Slice, Left), erlang:get(1)),
                     erlang:put(1, Rest),
@@ -186,7 +194,7 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                         case Dictionary of
                             false -> {Pids, Pids};
                             true ->
-                                Kept = ets:match_spec_run(
+                                Found = ets:match_spec_run(
                                          lists:zip(
                                            Pids,
                                            lists:zipwith(
@@ -202,9 +210,9 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                             {'_', [], [[]]}])),
                                 Ones = lists:duplicate(Size, 1),
                                 {lists:zipwith3(fun lists:keyfind/3,
-                                                lists:duplicate(Size, '$initial_call'), Ones, Kept),
+                                                lists:duplicate(Size, '$initial_call'), Ones, Found),
                                  lists:zipwith3(fun lists:keyfind/3,
-                                                lists:duplicate(Size, '$process_label'), Ones, Kept)}
+                                                lists:duplicate(Size, '$process_label'), Ones, Found)}
                         end,
                     {Call, Label} = case Dictionary of
                                         false -> {'$11', '$12'};
@@ -219,20 +227,38 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                   {'$13', '$14'}, '$15'}, [],
                                  [{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10',
                                     Call, Label, '$15'}}]}])),
+                    %% Who could not be asked now comes again.
+                    Kept = case Last of
+                               true -> Rows;
+                               false ->
+                                   Later = ets:match_spec_run(
+                                             Rows, ets:match_spec_compile(
+                                                     [{{'$1', '$2', '$3', '_', '_', '_', '$7', '_',
+                                                        '_', '_', '_', '_', '_'},
+                                                       [{'not', {is_integer, '$7'}}],
+                                                       [{{'$1', '$2', '$3'}}]}])),
+                                   erlang:put(5, Later ++ erlang:get(5)),
+                                   ets:match_spec_run(
+                                     Rows, ets:match_spec_compile(
+                                             [{{'_', '_', '_', '_', '_', '_', '$7', '_', '_', '_',
+                                                '_', '_', '_'},
+                                               [{is_integer, '$7'}], ['$_']}]))
+                           end,
                     %% A label may be any term: one above 256 bytes is not brought.
                     ets:match_spec_run(
-                      lists:zip(Rows, lists:map(
+                      lists:zip(Kept, lists:map(
                                         fun erlang:external_size/1,
                                         lists:zipwith(fun erlang:element/2,
-                                                      lists:duplicate(erlang:length(Rows), 12),
-                                                      Rows))),
+                                                      lists:duplicate(erlang:length(Kept), 12),
+                                                      Kept))),
                       ets:match_spec_compile(
                         [{{'$1', '$2'}, [{'=<', '$2', 256}], ['$1']},
                          {{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10', '$11', '_',
                             '$13'}, '_'}, [],
                           [{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10', '$11',
                              system_limit, '$13'}}]}]))
-                end || Left <- lists:seq(erlang:length(Entries), 1, -Slice)])
+                end || Left <- lists:seq(Many, 1, -Slice)])
+                end || Wait <- Waits])
          end || Entries <- [Busies, Sampled, Mailers]],
     Rows = lists:append(Details),
     Biggest = lists:sublist(

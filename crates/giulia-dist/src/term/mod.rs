@@ -4,31 +4,47 @@
 //!
 //! Two ways to read. [`Reader`] pulls values straight into the caller's structs, without a
 //! tree, for replies with many thousand elements. [`Term`] is a tree that borrows its leaves
-//! from the bytes, for small answers and for everything we send.
+//! from the bytes, for small answers and for everything we send. [`validate`] only checks.
 //!
-//! Contract (filled in by this module):
+//! What a peer can make us hold: [`validate`], [`Reader::skip`] and the pulling methods
+//! allocate nothing but the values they return. A tree needs at most 32 bytes in slots for
+//! each byte of input (every announced element must be covered by a byte of its own before
+//! its slot is allocated) and 40 with what the allocator adds, and never more than
+//! [`Limits::tree_nodes_max`] nodes. Inflating stops at the declared size, which meets
+//! [`Limits::inflated_bytes_max`] and the best ratio that deflate can reach first.
 //!
-//! ```text
-//! enum Term<'a> { Int(i64), Big(BigInt<'a>), Float(f64), Atom(Cow<str>), Nil, List(Vec<Term>), Improper(Vec<Term>, Box<Term>),
-//!                 Tuple(Vec<Term>), Map(Vec<(Term, Term)>), Binary(Cow<[u8]>), Bits(BitString<'a>),
-//!                 Pid(Pid), Port(Port), Reference(Reference), Export(..), Fun(opaque bytes), Local(opaque bytes), Encoded(Cow<[u8]>) }
-//! Term::atom("x"), Term::int(5), Term::float(..), Term::list([..]), Term::tuple([..]), Term::binary(b".."), Term::string("..") (a list of code points),
-//! Term::map([..]), Term::export("erlang", "process_info", 2), Term::encoded(bytes) (bytes that are one term without the version byte), From<Pid>, From<Reference>
-//! Term::decode(&bytes) (no version byte), Term::encode(&self, &mut Vec<u8>), into_owned() -> Term<'static>, Display in Erlang's writing
+//! ```
+//! use giulia_dist::term::{Reader, Term};
 //!
-//! Reader::new(&bytes) (no version byte), Reader::versioned(&bytes, &Limits) handles 131 and refuses or inflates tag 80 into a caller's buffer
-//!   kind() -> Kind (peek), atom() -> Cow<str>, atom_is("ok") -> bool-and-consume, int() -> i64, uint() -> u64, float() (ints accepted), boolean(),
-//!   tuple() -> arity, tuple_of(n), list() -> List head { Elements(n) | Bytes(&[u8]) | Empty } then end_list(),
-//!   each(|reader| ..) over any proper list incl. STRING_EXT refused with a clear error, integers() -> Vec<i64> (STRING_EXT too),
-//!   binary() -> &[u8], text() -> Cow<str> (binary, string, list of code points), map() -> pairs, pid(), port(), reference(),
-//!   term() -> Term<'a>, skip(), raw() -> &'a [u8] (one term's bytes), position(), is_empty(), finish()
+//! let mut bytes = Vec::new();
+//! Term::tuple([Term::atom("ok"), Term::list([Term::int(1), Term::int(1000)])]).encode(&mut bytes)?;
+//! assert_eq!(Term::decode(&bytes)?.to_string(), "{ok,[1,1000]}");
+//!
+//! let mut reader = Reader::new(&bytes);
+//! reader.tuple_of(2)?;
+//! reader.expect_atom("ok")?;
+//! assert_eq!(reader.integers()?, [1, 1000]);
+//! reader.finish()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-/// A term.
-#[derive(Debug, Clone)]
-pub enum Term<'a> {
-    /// The empty list.
-    Nil,
-    /// An atom.
-    Atom(std::borrow::Cow<'a, str>),
-}
+mod compressed;
+mod cursor;
+mod display;
+mod encode;
+mod error;
+mod ids;
+mod limits;
+mod read_tree;
+mod reader;
+mod tag;
+mod tree;
+mod validate;
+
+pub use encode::{EncodeError, EncodeErrorKind};
+pub use error::{DecodeError, DecodeErrorKind};
+pub use ids::{Node, Pid, Port, Reference};
+pub use limits::Limits;
+pub use reader::{Kind, List, Reader};
+pub use tree::{BigInt, BitString, Export, Improper, Record, Term};
+pub use validate::validate;

@@ -6,6 +6,7 @@
 //! `cargo bench -p giulia-dist --bench term [-- ROUNDS]`
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     reason = "a measurement that is read by people"
@@ -70,10 +71,8 @@ fn process_infos() -> Vec<u8> {
 }
 
 fn eetf(bytes: &[u8]) -> usize {
-    match eetf::Term::decode(bytes).unwrap() {
-        eetf::Term::List(it) => it.elements.len(),
-        _ => 0,
-    }
+    let eetf::Term::List(it) = eetf::Term::decode(bytes).unwrap() else { return 0 };
+    it.elements.len()
 }
 
 fn tree(bytes: &[u8]) -> usize {

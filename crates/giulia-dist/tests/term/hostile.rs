@@ -162,6 +162,11 @@ const CASES: &[Case] = &[
 ];
 
 #[test]
+fn a_node_of_a_tree_has_the_promised_size() {
+    assert_eq!(size_of::<Term<'_>>(), 32);
+}
+
+#[test]
 fn hostile_input_stays_within_64_mb() {
     for case in CASES {
         let limit = format!("ulimit -v {ADDRESS_SPACE_KIB}; exec \"$@\"");

@@ -8,6 +8,7 @@
     reason = "tests stop at the first surprise and say what it was"
 )]
 
+mod forms;
 mod generate;
 mod hostile;
 mod live;

@@ -42,6 +42,15 @@ fn older_forms_are_read() {
         (&[77, 0, 0, 0, 1, 3, 255], "<<7:3>>"),
         (&[77, 0, 0, 0, 0, 0], "<<>>"),
         (&fun(51, &[97, 1]), "#Fun<m.3.9>"),
+        (
+            &[
+                108, 0, 0, 0, 1, 106, 121, 0, 0, 0, 0, 108, 0, 0, 0,
+                2, // [[] | Local [Pid, Pid]]
+                88, 106, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, // Pid
+                88, 106, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 106,
+            ],
+            "[[]|#Local<39 bytes>]",
+        ),
         // Inside of a local term a node is written as [].
         (&[121, 1, 2, 3, 4, 88, 106, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0], "#Local<19 bytes>"),
     ];
@@ -93,6 +102,28 @@ fn the_version_byte_is_asked_for() {
         found.to_string(),
         "term, byte 0: expected the version byte 131, found the empty list (tag 106)"
     );
+}
+
+#[test]
+fn a_compressed_term_is_exactly_what_it_declares() {
+    // zlib of the one byte of [].
+    let stream = [0x78, 0x9c, 0xcb, 0x02, 0x00, 0x00, 0x6b, 0x00, 0x6b];
+    let read = |declared: u32, after: &[u8]| {
+        let mut bytes = vec![131, 80];
+        bytes.extend(declared.to_be_bytes());
+        bytes.extend(stream);
+        bytes.extend(after);
+        let mut inflated = Vec::new();
+        let found = Reader::versioned(&bytes, &Limits::DEFAULT, &mut inflated);
+        let found = found.and_then(|mut it| it.raw().map(<[u8]>::to_vec)).map_err(|it| it.kind());
+        (found, inflated.capacity())
+    };
+    assert_eq!(read(1, &[]).0, Ok(vec![106]));
+    assert_eq!(read(0, &[]).0, Err(DecodeErrorKind::Compressed));
+    assert_eq!(read(2, &[]).0, Err(DecodeErrorKind::Compressed));
+    assert_eq!(read(1, &[0]).0, Err(DecodeErrorKind::Compressed));
+    // No stream of nine bytes inflates to 32 MiB, so that nothing is reserved for it.
+    assert_eq!(read(32 << 20, &[]), (Err(DecodeErrorKind::Compressed), 0));
 }
 
 #[test]

@@ -27,6 +27,9 @@ const DIST_FRAG_HEADER: u8 = 69;
 /// Any later fragment.
 const DIST_FRAG_CONT: u8 = 70;
 
+/// What is kept of an oversized message: enough for the reference of a call.
+const HEAD_BYTES: usize = 1 << 10;
+
 /// How terms are wrapped on the way out; the negotiated flags decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Header {
@@ -52,6 +55,8 @@ pub enum Incoming {
     Oversized {
         /// The control tuple, which says whom it was for.
         control: Bytes,
+        /// The start of the term that it carries, cut off.
+        head: Bytes,
         /// How many bytes had come.
         n_bytes: usize,
     },
@@ -72,15 +77,7 @@ pub struct FrameReader {
     buffer: BytesMut,
     sequences: HashMap<u64, Sequence>,
     fragmented_bytes: usize,
-    limits: FrameLimits,
-}
-
-/// The limits of [`Limits`] that matter here.
-#[derive(Debug, Clone, Copy)]
-struct FrameLimits {
-    message_bytes_max: usize,
-    fragmented_max: usize,
-    fragmented_bytes_max: usize,
+    limits: Limits,
 }
 
 /// A fragmented message under way.
@@ -105,11 +102,7 @@ impl FrameReader {
             buffer: rest,
             sequences: HashMap::new(),
             fragmented_bytes: 0,
-            limits: FrameLimits {
-                message_bytes_max: limits.message_bytes_max,
-                fragmented_max: limits.fragmented_max,
-                fragmented_bytes_max: limits.fragmented_bytes_max,
-            },
+            limits: limits.clone(),
         }
     }
 
@@ -290,9 +283,14 @@ fn message(terms: Bytes) -> Result<Incoming, FrameError> {
 }
 
 fn oversized(terms: &[u8], n_bytes: usize) -> Result<Incoming, FrameError> {
-    // A copy, so that the large rest is freed.
-    let (control, _) = split_control_at(terms)?;
-    Ok(Incoming::Oversized { control: Bytes::copy_from_slice(control), n_bytes })
+    // Copies, so that the large rest is freed.
+    let (control, payload) = split_control_at(terms)?;
+    let head = payload.get(..HEAD_BYTES).unwrap_or(payload);
+    Ok(Incoming::Oversized {
+        control: Bytes::copy_from_slice(control),
+        head: Bytes::copy_from_slice(head),
+        n_bytes,
+    })
 }
 
 fn split_control(mut terms: Bytes) -> Result<(Bytes, Bytes), FrameError> {
@@ -418,7 +416,8 @@ mod tests {
         let mut reader = reader(&piece(1, 5, true, &[0; 600]));
         assert_eq!(reader.take(), Ok(None));
         reader.buffer().extend(piece(1, 4, false, &[0; 600]));
-        let expect = Incoming::Oversized { control: CONTROL.to_vec().into(), n_bytes: 1_204 };
+        let head = vec![0; 600].into();
+        let expect = Incoming::Oversized { control: CONTROL.to_vec().into(), head, n_bytes: 1_204 };
         assert_eq!(reader.take(), Ok(Some(expect)));
         assert_eq!(reader.fragmented_bytes, 0);
         for id in [3, 2, 1] {

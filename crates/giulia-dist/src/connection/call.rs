@@ -16,6 +16,8 @@ use crate::{
 
 /// How long a call may take when nobody says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer later than this is unusual, and a frozen node worth telling from a slow function.
+const NUDGE_AFTER: Duration = Duration::from_millis(500);
 /// An exit reason's text is cut off here: enough for a reason and the top of its stack.
 const REASON_CHARS_MAX: usize = 400;
 /// A reason above this is not made into text at all.
@@ -152,16 +154,16 @@ pub(super) async fn run(shared: &Arc<Shared>, call: &Call) -> Result<Reply, Erro
     let frame = request(shared, call, &reference)?;
     let request_bytes = frame.len();
     let (sender, receiver) = oneshot::channel();
-    shared.register(&reference, Request::Call { answer: Some(sender), pid: None })?;
+    shared.register(&reference, Request::Call { answer: sender, pid: None })?;
     // From here on an early return or the drop of this future gives the call up.
     let mut guard = Guard { shared, reference: &reference, was_sent: false };
     shared.queue(frame, deadline).await?;
     guard.was_sent = true;
     shared.count_call();
-    let outcome = match timeout_at(deadline, receiver).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => return Err(shared.gone()),
-        Err(_) => return Err(late(shared, call)),
+    let outcome = match wait(shared, receiver, deadline).await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(_)) => return Err(shared.gone()),
+        None => return Err(late(shared, call)),
     };
     let elapsed = started.elapsed();
     let peer = &shared.peer.name;
@@ -188,6 +190,29 @@ pub(super) async fn run(shared: &Arc<Shared>, call: &Call) -> Result<Reply, Erro
     }
 }
 
+/// Waits for the answer, or for whatever else is waited for; `None` after the deadline.
+///
+/// A node that says nothing meanwhile is asked for a sign of life, ever more rarely.
+pub(super) async fn wait<T>(
+    shared: &Shared,
+    mut receiver: oneshot::Receiver<T>,
+    deadline: Instant,
+) -> Option<Result<T, oneshot::error::RecvError>> {
+    let mut step = NUDGE_AFTER.min(deadline.saturating_duration_since(Instant::now()) / 2);
+    loop {
+        let pause = deadline.min(Instant::now() + step);
+        match timeout_at(pause, &mut receiver).await {
+            Ok(result) => return Some(result),
+            Err(_) if pause == deadline => return None,
+            Err(_) => {}
+        }
+        if shared.silent_for() >= step {
+            shared.nudge();
+        }
+        step *= 2;
+    }
+}
+
 /// Whatever ends a call early ends its process too.
 struct Guard<'a> {
     shared: &'a Shared,
@@ -198,21 +223,21 @@ struct Guard<'a> {
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state();
-        let Some(Request::Call { answer, pid }) = state.requests.get_mut(self.reference) else {
+        let Some(Request::Call { pid, .. }) = state.requests.remove(self.reference) else {
             return; // answered
         };
-        match pid.take() {
+        match pid {
             Some(pid) => {
-                state.requests.remove(self.reference);
                 state.callers.remove(&pid);
                 drop(state);
                 self.shared.kill(&pid);
             }
             // The process may be born: it is killed when the node tells its pid.
-            None if self.was_sent => *answer = None,
-            None => {
-                state.requests.remove(self.reference);
+            None if self.was_sent => {
+                let given_up = Request::GivenUp { at: Instant::now() };
+                state.requests.insert(self.reference.clone(), given_up);
             }
+            None => {}
         }
     }
 }
@@ -235,16 +260,19 @@ fn request(shared: &Shared, call: &Call, reference: &Reference) -> Result<Vec<u8
 }
 
 fn late(shared: &Shared, call: &Call) -> Error {
-    let mut text = format!(
-        "{} did not answer {} within {:?}; the process there was told to end",
-        shared.peer.name,
-        call.name(),
-        call.timeout
-    );
+    let (peer, name, timeout) = (&shared.peer.name, call.name(), call.timeout);
     let silent = shared.silent_for();
-    if silent >= call.timeout {
-        let _ = write!(text, ", but the node has sent nothing for {silent:.1?}: is it frozen?");
-    }
+    // It was asked for a sign of life at half-time or later, and would have had a quarter of
+    // the time to give it.
+    let text = if silent >= timeout * 3 / 4 {
+        format!(
+            "{peer} did not answer {name} within {timeout:?} and has sent nothing at all for {silent:.1?}: is it frozen, or the network gone?"
+        )
+    } else {
+        format!(
+            "{peer} lives, but {name} did not return within {timeout:?}; its process was killed; ask for less, or give it more time"
+        )
+    };
     Error::new(ErrorKind::Deadline, text)
 }
 

@@ -17,7 +17,7 @@ use crate::{
     ErrorKind,
     control::{self, Control, Process},
     frame::{FrameReader, Incoming, TICK},
-    term::{Pid, Reference, Term},
+    term::{DecodeError, Pid, Reader as TermReader, Reference, Term},
 };
 
 /// A node with the default `net_ticktime` calls us dead after 60 s; it ticks four times as often.
@@ -191,22 +191,11 @@ impl Reader {
                 }
                 Err(_) if !has_asked => {
                     has_asked = true;
-                    ask_for_life(&self.shared);
+                    self.shared.nudge();
                 }
                 Err(_) => {}
             }
         }
-    }
-}
-
-/// Makes a node answer that lives but ticks rarely (`net_ticktime` above ours).
-///
-/// A monitor on a name that nobody has is answered at once, costs no process, and the atom
-/// exists on every node.
-fn ask_for_life(shared: &Shared) {
-    if let Ok(reference) = shared.new_reference() {
-        let nobody = Process::Name("noproc".to_owned());
-        shared.force(&(control::monitor_process(&shared.call_pid, &nobody, &reference), None));
     }
 }
 
@@ -221,8 +210,9 @@ fn handle(shared: &Shared, incoming: Incoming) -> Result<(), String> {
         Incoming::Message { control, payload } => {
             signal(shared, Control::decode(&control).map_err(malformed)?, payload);
         }
-        Incoming::Oversized { control, n_bytes } => {
-            oversized(shared, Control::decode(&control).map_err(malformed)?, n_bytes);
+        Incoming::Oversized { control, head, n_bytes } => {
+            let control = Control::decode(&control).map_err(malformed)?;
+            oversized(shared, control, &head, n_bytes);
         }
     }
     Ok(())
@@ -230,6 +220,7 @@ fn handle(shared: &Shared, incoming: Incoming) -> Result<(), String> {
 
 fn signal(shared: &Shared, control: Control, payload: Bytes) {
     match control {
+        Control::Send { to } if to == shared.call_pid => group_leader(shared, &payload),
         Control::Send { to } => deliver(shared, &to, Message::Term(Payload::new(payload))),
         Control::SpawnReply { reference, is_linked, result, .. } => {
             spawned(shared, &reference, is_linked, result);
@@ -245,7 +236,7 @@ fn signal(shared: &Shared, control: Control, payload: Bytes) {
             let reason = Payload::new(reason.map_or(payload, Bytes::from));
             went_down(shared, from, &to, reference, reason);
         }
-        Control::Link { from, to } => linked(shared, from, &to),
+        Control::Link { from, to } => linked(shared, &from, &to),
         Control::Unlink { from, to } => {
             with_inbox(shared, &to, |it| it.unlinked_by(&from));
         }
@@ -257,7 +248,7 @@ fn signal(shared: &Shared, control: Control, payload: Bytes) {
         Control::UnlinkIdAck { id, from, to } => {
             with_inbox(shared, &to, |it| it.acknowledged(id, &from));
         }
-        Control::Monitor { from, to, reference } => monitored(shared, from, to, reference),
+        Control::Monitor { from, to, reference } => monitored(shared, &from, &to, &reference),
         Control::Demonitor { to: Process::Pid(to), reference, .. } => {
             with_inbox(shared, &to, |it| it.demonitored(&reference));
         }
@@ -274,24 +265,51 @@ fn signal(shared: &Shared, control: Control, payload: Bytes) {
 }
 
 /// The rest of the message is dropped as it comes; whoever waits for it hears of it now.
-fn oversized(shared: &Shared, control: Control, n_bytes: usize) {
-    match control {
-        Control::Exit { from, to, .. } => {
-            if to == shared.call_pid {
-                answer(shared, &from, Outcome::Oversized(n_bytes));
-            } else {
-                link_broke(shared, from, &to, atom("message_too_large"));
-            }
+fn oversized(shared: &Shared, control: Control, head: &[u8], n_bytes: usize) {
+    let reason = || atom("message_too_large");
+    if let Control::Exit { from, to, .. } = control {
+        if to == shared.call_pid {
+            answer(shared, &from, head, Outcome::Oversized(n_bytes));
+        } else {
+            link_broke(shared, from, &to, reason());
         }
-        Control::MonitorExit { from, to, reference, .. } => {
-            let reason = Payload::new(atom("message_too_large"));
-            went_down(shared, from, &to, reference, reason);
-        }
-        Control::Send { to } => {
-            with_inbox(shared, &to, |it| it.count_dropped());
-        }
-        _ => shared.count_ignored(),
+    } else if let Control::MonitorExit { from, to, reference, .. } = control {
+        went_down(shared, from, &to, reference, Payload::new(reason()));
+    } else if let Control::Send { to } = control {
+        with_inbox(shared, &to, |it| it.count_dropped());
+    } else {
+        shared.count_ignored();
     }
+}
+
+/// A called function prints: it gets an `ok` at once, and nothing is printed anywhere.
+///
+/// <https://www.erlang.org/doc/apps/stdlib/io_protocol.html>
+fn group_leader(shared: &Shared, payload: &[u8]) {
+    match io_request(payload) {
+        Ok((from, reply_as, is_output)) => {
+            let answer = if is_output {
+                Term::atom("ok")
+            } else {
+                Term::tuple([Term::atom("error"), Term::atom("enotsup")])
+            };
+            let message = Term::tuple([Term::atom("io_reply"), Term::encoded(reply_as), answer]);
+            let control = control::send(shared.flags, &shared.call_pid, &from);
+            shared.force(&(control, Some(message)));
+        }
+        Err(_) => shared.count_ignored(),
+    }
+}
+
+/// `{io_request, From, ReplyAs, Request}`: who, how to answer, and whether it is output.
+fn io_request(payload: &[u8]) -> Result<(Pid, Vec<u8>, bool), DecodeError> {
+    let mut reader = TermReader::new(payload);
+    reader.tuple_of(4)?;
+    reader.expect_atom("io_request")?;
+    let from = reader.pid()?;
+    let reply_as = reader.raw()?.to_vec();
+    let is_output = reader.tuple().is_ok() && reader.atom_is("put_chars");
+    Ok((from, reply_as, is_output))
 }
 
 fn deliver(shared: &Shared, to: &Pid, message: Message) {
@@ -303,7 +321,7 @@ fn deliver(shared: &Shared, to: &Pid, message: Message) {
 
 fn link_broke(shared: &Shared, from: Pid, to: &Pid, reason: Bytes) {
     if *to == shared.call_pid {
-        answer(shared, &from, Outcome::Exit(reason));
+        answer(shared, &from, &reason, Outcome::Exit(reason.clone()));
         return;
     }
     with_inbox(shared, to, |it| {
@@ -314,14 +332,24 @@ fn link_broke(shared: &Shared, from: Pid, to: &Pid, reason: Bytes) {
     });
 }
 
-/// The process of a call has ended.
-fn answer(shared: &Shared, from: &Pid, outcome: Outcome) {
+/// The process of a call has ended. Usually its pid is known; if the node has lost the
+/// message that tells it (OTP 23.2 does), the answer itself says which call it is for.
+fn answer(shared: &Shared, from: &Pid, reason: &[u8], outcome: Outcome) {
     let mut state = shared.state();
-    let Some(reference) = state.callers.remove(from) else { return }; // given up before
-    if let Some(Request::Call { answer: Some(sender), .. }) = state.requests.remove(&reference) {
+    let Some(reference) = state.callers.remove(from).or_else(|| reference_in(reason)) else {
+        return; // given up before
+    };
+    if let Some(Request::Call { answer, .. }) = state.requests.remove(&reference) {
         // Without a receiver the future is just being dropped.
-        drop(sender.send(outcome));
+        drop(answer.send(outcome));
     }
+}
+
+/// `Ref` in `{Ref, return, Value}`, which may be cut off behind it.
+fn reference_in(reason: &[u8]) -> Option<Reference> {
+    let mut reader = TermReader::new(reason);
+    reader.tuple().ok()?;
+    reader.reference().ok()
 }
 
 fn went_down(shared: &Shared, from: Process, to: &Pid, reference: Reference, reason: Payload) {
@@ -336,17 +364,15 @@ fn spawned(shared: &Shared, reference: &Reference, is_linked: bool, result: Resu
     let mut guard = shared.state();
     let state = &mut *guard;
     match (state.requests.remove(reference), result) {
-        (Some(Request::Call { answer: Some(answer), .. }), Ok(pid)) => {
+        (Some(Request::Call { answer, .. }), Ok(pid)) => {
             state.callers.insert(pid.clone(), reference.clone());
-            let request = Request::Call { answer: Some(answer), pid: Some(pid) };
-            state.requests.insert(reference.clone(), request);
+            state.requests.insert(reference.clone(), Request::Call { answer, pid: Some(pid) });
         }
-        // Given up before its process was known.
-        (Some(Request::Call { answer: None, .. }), Ok(pid)) => {
+        (Some(Request::GivenUp { .. }), Ok(pid)) => {
             drop(guard);
             shared.kill(&pid);
         }
-        (Some(Request::Call { answer: Some(answer), .. }), Err(why)) => {
+        (Some(Request::Call { answer, .. }), Err(why)) => {
             drop(answer.send(Outcome::NotStarted(why)));
         }
         (Some(Request::Spawn { owner, answer, monitor }), Ok(pid)) => {
@@ -367,24 +393,24 @@ fn spawned(shared: &Shared, reference: &Reference, is_linked: bool, result: Resu
         (Some(Request::Spawn { answer, .. }), Err(why)) => {
             drop(answer.send(Err(why)));
         }
-        (Some(Request::Call { answer: None, .. }) | None, Err(_)) => {}
+        (Some(Request::GivenUp { .. }) | None, Err(_)) => {}
         (None, Ok(_)) => shared.count_ignored(),
     }
 }
 
-fn linked(shared: &Shared, from: Pid, to: &Pid) {
+fn linked(shared: &Shared, from: &Pid, to: &Pid) {
     // The parent of calls lives as long as the connection, whose end the node notices itself.
     if *to == shared.call_pid {
         return;
     }
     let may = with_inbox(shared, to, |it| it.linked_by(from.clone()));
     if may != Some(true) {
-        shared.force(&control::exit_link(shared.flags, to, &from, Term::atom("noproc")));
+        shared.force(&control::exit_link(shared.flags, to, from, Term::atom("noproc")));
     }
 }
 
-fn monitored(shared: &Shared, from: Pid, to: Process, reference: Reference) {
-    let may = match &to {
+fn monitored(shared: &Shared, from: &Pid, to: &Process, reference: &Reference) {
+    let may = match to {
         Process::Pid(pid) if *pid == shared.call_pid => return,
         Process::Pid(pid) => {
             with_inbox(shared, pid, |it| it.monitored(reference.clone(), from.clone()))
@@ -393,7 +419,7 @@ fn monitored(shared: &Shared, from: Pid, to: Process, reference: Reference) {
     };
     if may != Some(true) {
         let reason = Term::atom("noproc");
-        shared.force(&control::monitor_exit(shared.flags, &to, &from, &reference, reason));
+        shared.force(&control::monitor_exit(shared.flags, to, from, reference, reason));
     }
 }
 

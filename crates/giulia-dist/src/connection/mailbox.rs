@@ -11,11 +11,12 @@ use std::{
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
+    time::Instant,
 };
 
 use super::{
     Call, Connection, by_pid,
+    call::wait,
     shared::{Request, Shared},
 };
 use crate::{
@@ -300,14 +301,14 @@ impl Mailbox {
             shared.state().requests.remove(&reference);
             return Err(error);
         }
-        match timeout_at(deadline, receiver).await {
-            Ok(Ok(Ok(pid))) => Ok(Spawned { pid, monitor: options.monitor.then_some(reference) }),
-            Ok(Ok(Err(why))) => Err(Error::new(
+        match wait(shared, receiver, deadline).await {
+            Some(Ok(Ok(pid))) => Ok(Spawned { pid, monitor: options.monitor.then_some(reference) }),
+            Some(Ok(Err(why))) => Err(Error::new(
                 ErrorKind::Raised,
                 format!("{} started no process: {why}", shared.peer.name),
             )),
-            Ok(Err(_)) => Err(shared.gone()),
-            Err(_) => Err(Error::new(
+            Some(Err(_)) => Err(shared.gone()),
+            None => Err(Error::new(
                 ErrorKind::Deadline,
                 format!(
                     "{} did not start a process within {:?}; it will be killed if it still comes",
@@ -356,16 +357,20 @@ impl Drop for Mailbox {
         let shared = self.connection.shared();
         let removed = shared.state().mailboxes.remove(&(self.pid.id, self.pid.serial));
         let Some(inbox) = removed else { return };
-        let reason = || Term::atom("shutdown");
+        #[expect(clippy::iter_over_hash_type, reason = "the order means nothing")]
         for (pid, link) in &inbox.links {
             if link.unlinked.is_none() {
-                shared.force(&control::exit_link(shared.flags, &self.pid, pid, reason()));
+                let reason = Term::atom("shutdown");
+                shared.force(&control::exit_link(shared.flags, &self.pid, pid, reason));
             }
         }
         let us = by_pid(&self.pid);
+        #[expect(clippy::iter_over_hash_type, reason = "the order means nothing")]
         for (reference, pid) in &inbox.monitored_by {
-            shared.force(&control::monitor_exit(shared.flags, &us, pid, reference, reason()));
+            let reason = Term::atom("shutdown");
+            shared.force(&control::monitor_exit(shared.flags, &us, pid, reference, reason));
         }
+        #[expect(clippy::iter_over_hash_type, reason = "the order means nothing")]
         for (reference, process) in &inbox.monitors {
             shared.force(&(control::demonitor(&self.pid, process, reference), None));
         }

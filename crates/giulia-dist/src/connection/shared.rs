@@ -18,7 +18,7 @@ use tokio::{
 use super::{Peer, Stats, mailbox::Inbox};
 use crate::{
     Config, Error, ErrorKind, Limits,
-    control::{self, WithReason},
+    control::{self, Process, WithReason},
     flags,
     frame::{self, Header},
     handshake::Established,
@@ -27,6 +27,9 @@ use crate::{
 
 /// What a node may be asked: larger requests hit a VM bug (OTP-18885) and are never needed.
 pub(super) const REQUEST_BYTES_MAX: usize = 64 << 10;
+
+/// A node that has not told the pid of a new process after this long will not do so.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 
 /// The state of one connection.
 #[derive(Debug)]
@@ -73,8 +76,10 @@ pub(super) struct State {
 /// A process that was asked for.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// For a call; without a sender the call was given up and the process is to be killed.
-    Call { answer: Option<oneshot::Sender<Outcome>>, pid: Option<Pid> },
+    /// For a call.
+    Call { answer: oneshot::Sender<Outcome>, pid: Option<Pid> },
+    /// For a call that was given up before its process was known, which is then to be killed.
+    GivenUp { at: Instant },
     /// For a mailbox.
     Spawn { owner: Pid, answer: oneshot::Sender<Result<Pid, String>>, monitor: bool },
 }
@@ -107,6 +112,14 @@ struct Counters {
     /// Milliseconds since the connection was made.
     received_at: AtomicU64,
     sent_at: AtomicU64,
+}
+
+impl Request {
+    /// OTP 23.2 loses the `SPAWN_REPLY` of a process that is born while much is on its way to
+    /// us (measured on ERTS 11.1.8), so that a given-up call may never be heard of again.
+    fn is_forgotten(&self) -> bool {
+        matches!(self, Self::GivenUp { at } if at.elapsed() > FORGOTTEN_AFTER)
+    }
 }
 
 impl Shared {
@@ -156,6 +169,9 @@ impl Shared {
         // Under the lock, so that `end` either finds the request or is found here.
         if let Some(error) = self.end_error() {
             return Err(error);
+        }
+        if state.requests.len() >= self.limits.calls_max {
+            state.requests.retain(|_, it| !it.is_forgotten());
         }
         if state.requests.len() >= self.limits.calls_max {
             return Err(Error::new(
@@ -323,6 +339,18 @@ impl Shared {
     /// Kills a process on the target.
     pub(super) fn kill(&self, pid: &Pid) {
         self.force(&control::exit_process(self.flags, &self.call_pid, pid, Term::atom("kill")));
+    }
+
+    /// Makes a living node say something: `'DOWN'` for a name that nobody has.
+    ///
+    /// It costs no process, and the atom exists on every node. It tells a frozen node from
+    /// one that ticks rarely, and from a function that takes long.
+    pub(super) fn nudge(&self) {
+        if let Ok(reference) = self.new_reference() {
+            let nobody = Process::Name("noproc".to_owned());
+            let control = control::monitor_process(&self.call_pid, &nobody, &reference);
+            self.force(&(control, None));
+        }
     }
 
     /// Ends the connection; the first reason stays.

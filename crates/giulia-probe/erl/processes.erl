@@ -22,19 +22,20 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
     Slice = 250,
     Began = erlang:monotonic_time(microsecond),
     All = erlang:processes(),
-    %% Reductions so far, a list a chunk; 0 for what ended meanwhile, which the second look drops.
+    %% Reductions so far, a list a chunk, or only how long the chunk is.
     erlang:put(1, All),
     Before =
-        [begin
-             {Pids, Rest} = lists:split(erlang:min(Chunk, Left), erlang:get(1)),
-             erlang:put(1, Rest),
-             case WindowMs of
-                 none -> lists:duplicate(erlang:length(Pids), 0);
-                 _ -> ets:match_spec_run(
-                        lists:zip(Pids, lists:zipwith(fun erlang:process_info/2, Pids,
-                                            lists:duplicate(erlang:length(Pids), reductions))),
-                        ets:match_spec_compile([{{'_', {'_', '$1'}}, [], ['$1']}, {'_', [], [0]}]))
-             end
+        [case WindowMs of
+             none -> erlang:min(Chunk, Left);
+             _ ->
+                 {Pids, Rest} = lists:split(erlang:min(Chunk, Left), erlang:get(1)),
+                 erlang:put(1, Rest),
+                 %% Bare numbers, with 0 for who is gone already: pairs would be copied by each
+                 %% collection until the second look, which costs more than this.
+                 ets:match_spec_run(
+                   lists:zip(Pids, lists:zipwith(fun erlang:process_info/2, Pids,
+                                       lists:duplicate(erlang:length(Pids), reductions))),
+                   ets:match_spec_compile([{{'_', {'_', '$1'}}, [], ['$1']}, {'_', [], [0]}]))
          end || Left <- lists:seq(erlang:length(All), 1, -Chunk)],
     %% The window: the VM's own counters at its edges, inside the looks at the processes.
     Window =
@@ -53,11 +54,17 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
         end,
     Looked = erlang:monotonic_time(microsecond),
     %% Born in the window: everything that they did, they did in it.
-    Born = case WindowMs of none -> []; _ -> erlang:processes() -- All end,
+    Born = case WindowMs =:= none orelse erlang:processes() of
+               true -> [];
+               All -> [];
+               Now -> Now -- All
+           end,
     Total = erlang:length(All) + erlang:length(Born),
+    %% What the first look left behind would be carried along while the heap grows.
+    erlang:garbage_collect(),
     Exact = Total =< Busiest,
     %% 1: pids to go, 2: busiest so far, 3: what is too little to be among them, 4: most mail so far.
-    erlang:put(1, All ++ Born),
+    erlang:put(1, case Born of [] -> All; _ -> All ++ Born end),
     erlang:put(2, []),
     erlang:put(3, case Exact of true -> -1; false -> 0 end),
     erlang:put(4, []),
@@ -68,6 +75,10 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
     Other = {'=/=', {node, '$5'}, Us},
     Seen =
         [begin
+             Firsts = case erlang:is_integer(Before1) of
+                          true -> lists:duplicate(Before1, 0);
+                          false -> Before1
+                      end,
              Size = erlang:length(Firsts),
              {Pids, Rest} = lists:split(Size, erlang:get(1)),
              erlang:put(1, Rest),
@@ -81,17 +92,18 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                               [{Shape, [{'orelse', {'>', Delta, erlang:get(3)}, Mail}, Other],
                                 [{{Delta, '$3', '$1', '$4', '$5'}}]}])),
              Entry = {'$1', '$2', '$3', '$4', '$5'},
-             Busy = lists:sublist(
-                      lists:reverse(
+             %% Ascending; what falls off the front is what the next ones must beat.
+             Ranked = lists:merge(
                         lists:sort(
                           ets:match_spec_run(
                             Some, ets:match_spec_compile(
-                                    [{Entry, [{'>', '$1', erlang:get(3)}], [{{'$1', '$2', '$3'}}]}]))
-                          ++ erlang:get(2))), Busiest),
+                                    [{Entry, [{'>', '$1', erlang:get(3)}], [{{'$1', '$2', '$3'}}]}]))),
+                        erlang:get(2)),
+             Busy = lists:nthtail(erlang:max(0, erlang:length(Ranked) - Busiest), Ranked),
              erlang:put(2, Busy),
              case erlang:length(Busy) < Busiest of
                  true -> ok;
-                 false -> erlang:put(3, erlang:element(1, lists:last(Busy)))
+                 false -> erlang:put(3, erlang:element(1, erlang:hd(Busy)))
              end,
              Mails = ets:match_spec_run(
                        Some, ets:match_spec_compile(
@@ -148,8 +160,8 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                                       erlang:list_to_tuple(Rows))),
                         ets:match_spec_compile([{Shape, [Other], [{{Delta, '$3', '$1'}}]}])),
              {Groups, Beyond, Picked}
-         end || Firsts <- Before ++ [lists:duplicate(erlang:length(Born), 0) || Born =/= []]],
-    Busies = erlang:get(2),
+         end || Before1 <- Before ++ [erlang:length(Born) || Born =/= []]],
+    Busies = lists:reverse(erlang:get(2)),
     Longest = erlang:get(4),
     Sampled = lists:append([Picked || {_, _, Picked} <- Seen]) -- Busies,
     Mailers = [{D, R, P} || {_, D, R, P, _} <- Longest] -- (Busies ++ Sampled),

@@ -246,6 +246,17 @@ async fn a_closed_port_and_an_unknown_host() {
     assert_eq!(error.kind(), ErrorKind::HostUnknown, "{error}");
 }
 
+/// On a machine without IPv6 there is nothing to dial, and this passes without having tried.
+#[tokio::test]
+async fn an_ipv6_address_is_dialled() {
+    let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else { return };
+    let address = listener.local_addr().unwrap().to_string();
+    let accepted = tokio::spawn(async move { listener.accept().await.map(drop) });
+    let error = connect_error(&address).await;
+    assert_eq!(error.kind(), ErrorKind::HandshakeClosed, "{error}");
+    accepted.await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn a_chosen_name_is_of_the_targets_kind() {
     let mut config: Config = config();

@@ -165,7 +165,7 @@ impl Prepared {
                 )
             } else {
                 format!(
-                    "{target} asks for a client certificate ({alert:?}); give one with --tls-cert and --tls-key, or --tls-optfile"
+                    "{target} asks for a client certificate ({alert:?}); give one with --tls-cert and --tls-key, or --ssl-dist-optfile"
                 )
             };
             (ErrorKind::TlsClientCertificate, text)

@@ -28,8 +28,7 @@ pub(crate) struct Options {
 impl Options {
     /// Reads `--giulia PATH --runs N --processes N --otp N`.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self> {
-        let mut options =
-            Self { giulia: PathBuf::new(), runs: 10, processes: 200_000, otp: None };
+        let mut options = Self { giulia: PathBuf::new(), runs: 10, processes: 200_000, otp: None };
         for pair in arguments.chunks(2) {
             let [name, value] = pair else { bail!("`{}` lacks its value", pair.concat()) };
             let number = || value.parse().with_context(|| format!("{name} takes a number"));

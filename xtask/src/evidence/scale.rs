@@ -61,7 +61,10 @@ fn measure(options: &Options, otp: &Otp, worst: &mut Worst) -> Result<()> {
             "otp {} tick {run} {}: target CPU {:.0} ms, memory +{:.1} MB, replies {:.1} KB, question {:.0} ms",
             otp.release,
             if run % 2 == 0 { "without window" } else { "with window 1 s" },
-            tick.cpu_ms, tick.memory_mb, tick.reply_kb, tick.question_ms
+            tick.cpu_ms,
+            tick.memory_mb,
+            tick.reply_kb,
+            tick.question_ms
         );
         tick_ms = tick_ms.min(tick.question_ms);
         // The smallest CPU time would flatter us, the largest is the machine's noise: all count.

@@ -3,9 +3,11 @@
 //! ```text
 //! cargo xtask forms            makes crates/giulia-probe/forms/*.etf from erl/*.erl
 //! cargo xtask forms --check    fails when a committed form differs from a fresh one
+//! cargo xtask record           records replies of real nodes into fixtures/otp-*/
 //! ```
 
 mod forms;
+mod record;
 
 use std::env;
 
@@ -17,6 +19,7 @@ fn main() -> Result<()> {
     match args.as_slice() {
         ["forms"] => forms::write(),
         ["forms", "--check"] => forms::check(),
-        _ => bail!("usage: cargo xtask forms [--check]"),
+        ["record"] => record::write(),
+        _ => bail!("usage: cargo xtask forms [--check] | record"),
     }
 }

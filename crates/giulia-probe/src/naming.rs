@@ -74,6 +74,7 @@ impl Traits {
 
 impl Label {
     /// A label from its term; absent where it is no label.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "terms of all other types are alike here")]
     pub(crate) fn new(term: &Term<'_>) -> Option<Self> {
         match term {
             Term::Atom(name) if *name == "undefined" || *name == "false" => None,

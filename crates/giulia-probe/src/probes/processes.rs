@@ -86,12 +86,7 @@ pub(crate) async fn ask(
     if link.no_eval() {
         return paged::ask(link, top, window, not_seen).await;
     }
-    let bytes = {
-        let question = eval::PROCESSES.with(argument(link, top, window, caution));
-        let heap = HEAP_WORDS_BASE + link.processes().saturating_mul(HEAP_WORDS_EACH);
-        let waits = window.unwrap_or_default();
-        link.ask(PROBE.name, &question, heap.min(HEAP_WORDS_MAX), waits).await?
-    };
+    let bytes = reply(link, top, window, caution).await?;
     let look = look::read(&bytes)?;
     let apart = look.window.map(|_| activity::window(0, look.apart_us));
     let processes = ranking::processes(&look, top, apart);
@@ -102,6 +97,28 @@ pub(crate) async fn ask(
         activity: look.window.map(|((_, before), (_, now))| activity::activity(now, Some(before))),
         not_seen,
     })
+}
+
+/// The bytes of one look, for fixtures.
+///
+/// # Errors
+///
+/// When the node does not answer.
+#[doc(hidden)]
+pub async fn recorded(link: &Link, window: Duration) -> Result<Vec<u8>, giulia_dist::Error> {
+    Ok(reply(link, 20, Some(window), gates::caution(link.erts())).await?)
+}
+
+async fn reply(
+    link: &Link,
+    top: usize,
+    window: Option<Duration>,
+    caution: Caution,
+) -> Result<Vec<u8>, Problem> {
+    let question = eval::PROCESSES.with(argument(link, top, window, caution));
+    let heap = HEAP_WORDS_BASE + link.processes().saturating_mul(HEAP_WORDS_EACH);
+    let waits = window.unwrap_or_default();
+    link.ask(PROBE.name, &question, heap.min(HEAP_WORDS_MAX), waits).await
 }
 
 /// See the head of `erl/processes.erl`.

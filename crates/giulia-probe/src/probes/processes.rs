@@ -5,8 +5,9 @@
 //! `--no-eval` the same functions in pages of 150 processes, above 10,000 of a sample of 2,000.
 //! First OTP: 23. Labels from ERTS 15.2; single dictionary keys from ERTS 14.2, before that the
 //! whole dictionary of processes below 64 KiB.
-//! Cost: 200,000 processes took 0.15–0.3 s of one scheduler, 32 MB for a moment, a reply of 10 KB (measured
-//! on OTP 23-29); 1–2 µs more for each process that is looked at closely.
+//! Cost: 200,000 processes took 0.16 s of one scheduler without a window and 0.27 s with one (best
+//! of seven on OTP 27, loaded machine), a heap of 20–30 MB, and a reply of 8 KB (OTP 23–29);
+//! 1–2 µs more for each process that is looked at closely.
 //! Limit: up to 10,000 processes all are looked at closely; above, the 2,000 busiest and 2,000
 //! at random. `memory` is not asked of a mailbox above 100,000. Labels above 256 bytes stay there.
 //! Side effects: none. Each process looked at closely handles one signal. What giulia itself

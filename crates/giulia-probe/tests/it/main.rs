@@ -1,5 +1,7 @@
 //! Against real nodes of every OTP: what is told is true, and nothing is left behind.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
+
 use std::time::Duration;
 
 use giulia_model::{Processes, Snapshot};
@@ -148,9 +150,9 @@ fn nothing_is_left_behind_and_a_second_look_adds_no_atom() {
                 assert!(!no_eval && evaluating, "loaded {module}");
             }
             let atoms = first.count("atoms") - connected.count("atoms");
-            eprintln!("atoms: OTP {} no_eval {no_eval}: {atoms}", otp.release);
-            // Stand-ins, variables of the forms, and what the autoloaded modules name.
-            assert!(atoms <= if no_eval { 60 } else { 600 }, "{atoms} new atoms");
+            // 300 of these the VM makes for its allocators at the first `erlang:memory()`; the others
+            // are the variables of the forms and what `erl_internal` names.
+            assert!(atoms <= if no_eval { 400 } else { 600 }, "{atoms} new atoms");
             let rest = before.diff(&first).without(&["modules", "atoms", "nodes_known"]);
             assert!(rest.is_empty(), "{rest}");
             drop(run(ask(&node, no_eval, Some(100))));

@@ -72,6 +72,20 @@ fn every_part_of_a_snapshot_is_seen() {
 }
 
 #[test]
+fn embedded_mode_without_elixir_is_told_and_loads_nothing() {
+    for_each_otp("embedded_mode_without_elixir_is_told_and_loads_nothing", |otp| {
+        let node = Node::builder(otp).embedded().start();
+        let before = node.residue();
+        let seen = run(ask(&node, false, Some(50))).seen;
+        assert!(seen.processes.is_some(), "{:?}", seen.not_seen);
+        let facts = seen.node.unwrap();
+        assert_eq!((facts.code_mode.as_str(), facts.elixir_version), ("embedded", None));
+        let loaded = before.diff(&settled(&node));
+        assert_eq!(loaded.new_in("modules"), Vec::<String>::new());
+    });
+}
+
+#[test]
 fn shares_ranks_sizes_and_names_are_those_planted() {
     for_each_otp("shares_ranks_sizes_and_names_are_those_planted", |otp| {
         let node = planted(otp);

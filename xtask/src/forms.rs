@@ -14,7 +14,7 @@ use giulia_testkit::{Node, otps};
 /// Turns the one clause of `ask/1` into a list comprehension over one argument: its variables
 /// stay inside (a fun would do the same and make `erl_eval` load `erl_lint`), and whatever the
 /// caller binds to `Args` is matched against the clause's pattern.
-const PARSE: &str = r#"
+const PARSE: &str = r"
 {ok, Tokens, _} = erl_scan:string(unicode:characters_to_list(base64:decode(Source))),
 Split = fun Loop([], [], Forms) -> lists:reverse(Forms);
             Loop([{dot, _} = Dot | Rest], Form, Forms) -> Loop(Rest, [], [lists:reverse([Dot | Form]) | Forms]);
@@ -24,7 +24,7 @@ Parsed = [begin {ok, It} = erl_parse:parse_form(Form), It end || Form <- Split(T
 [{function, _, ask, 1, [{clause, _, [Pattern], [], Body}]}] = [It || {function, _, ask, 1, _} = It <- Parsed],
 Whole = {lc, 0, {block, 0, Body}, [{generate, 0, Pattern, {cons, 0, {var, 0, 'Args'}, {nil, 0}}}]},
 binary_to_list(base64:encode(term_to_binary(erl_parse:map_anno(fun(_) -> 0 end, Whole), [{minor_version, 2}])))
-"#;
+";
 
 /// Writes every form.
 pub(crate) fn write() -> Result<()> {

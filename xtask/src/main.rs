@@ -3,11 +3,13 @@
 //! ```text
 //! cargo xtask forms            makes crates/giulia-probe/forms/*.etf from erl/*.erl
 //! cargo xtask forms --check    fails when a committed form differs from a fresh one
+//! cargo xtask record           records replies of real nodes into fixtures/otp-*/
 //! cargo xtask evidence NAME    measures what a claim rests on; see scripts/evidence
 //! ```
 
 mod evidence;
 mod forms;
+mod record;
 
 use std::env;
 
@@ -19,9 +21,10 @@ fn main() -> Result<()> {
     match args.as_slice() {
         ["forms"] => forms::write(),
         ["forms", "--check"] => forms::check(),
+        ["record"] => record::write(),
         ["evidence", name, options @ ..] => {
             evidence::run(name, &evidence::Options::parse(options)?)
         }
-        _ => bail!("usage: cargo xtask forms [--check] | evidence NAME [OPTION VALUE]..."),
+        _ => bail!("usage: cargo xtask forms [--check] | record | evidence NAME [OPTION VALUE]..."),
     }
 }

@@ -18,7 +18,7 @@
 -export([ask/1]).
 
 ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Waits, Us}) ->
-    Chunk = 10000,
+    Chunk = 7000,
     Slice = 250,
     Began = erlang:monotonic_time(microsecond),
     All = erlang:processes(),

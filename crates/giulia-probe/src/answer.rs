@@ -99,6 +99,7 @@ pub(crate) fn terms(answers: &[Answer], idx: usize, n: usize) -> Result<Vec<Term
 }
 
 /// A list's elements.
+#[expect(clippy::wildcard_enum_match_arm, reason = "terms of all other types are alike here")]
 pub(crate) fn list(term: Term<'_>) -> Result<Vec<Term<'_>>, Problem> {
     match term {
         Term::List(elements) => Ok(elements),
@@ -121,6 +122,7 @@ pub(crate) fn uint(term: &Term<'_>) -> Result<u64, Problem> {
 }
 
 /// A string: a list of code points, a binary or an atom.
+#[expect(clippy::wildcard_enum_match_arm, reason = "terms of all other types are alike here")]
 pub(crate) fn text(term: &Term<'_>) -> Option<String> {
     match term {
         Term::Nil => Some(String::new()),

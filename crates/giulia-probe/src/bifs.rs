@@ -62,10 +62,7 @@ pub(crate) fn allowed(question: &Bif) -> bool {
     if !listed(question.module, question.function, arity) {
         return false;
     }
-    let passed_on = question.args.iter().all(|it| match it {
-        Term::Export(fun) => listed(&fun.module, &fun.function, fun.arity.into()),
-        _ => true,
-    });
+    let passed_on = question.args.iter().all(passes);
     passed_on && (question.function != "zipwith3" || applied(&question.args))
 }
 
@@ -83,11 +80,14 @@ fn applied(args: &[Term<'_>]) -> bool {
         let arity = u32::try_from(args.len()).unwrap_or(u32::MAX);
         let named = module.as_atom().zip(function.as_atom());
         named.is_some_and(|(module, function)| listed(module, function, arity))
-            && args.iter().all(|it| match it {
-                Term::Export(fun) => listed(&fun.module, &fun.function, fun.arity.into()),
-                _ => true,
-            })
+            && args.iter().all(passes)
     })
+}
+
+/// Whether an argument is no function, or one of the list.
+fn passes(argument: &Term<'_>) -> bool {
+    let Term::Export(fun) = argument else { return true };
+    listed(&fun.module, &fun.function, fun.arity.into())
 }
 
 fn listed(module: &str, function: &str, arity: u32) -> bool {

@@ -41,5 +41,7 @@ pub use gates::gates;
 pub use giulia_dist as dist;
 pub use link::{AttachOptions, Link};
 pub use meter::Budget;
+#[doc(hidden)]
+pub use probes::processes::recorded;
 pub use probes::{PROBES, Probe, tracers::tracers};
 pub use snapshot::{SnapshotOptions, snapshot};

@@ -95,9 +95,9 @@ pub(crate) fn read(reply: &[u8]) -> Result<Look, Problem> {
     reader.each(|it| {
         // `false` where the process was in no list any more.
         if it.kind()? == Kind::Tuple {
-            look.rows.push(row(it)?)
+            look.rows.push(row(it)?);
         } else {
-            it.skip()?
+            it.skip()?;
         }
         Ok(())
     })?;
@@ -230,16 +230,13 @@ fn mfa(reader: &mut Reader<'_>) -> Result<Option<Mfa>, DecodeError> {
 
 /// A function from its term.
 pub(crate) fn as_mfa(term: &Term<'_>) -> Option<Mfa> {
-    let (module, function, arity) = match term.as_tuple()? {
-        [module, function, arity] | [module, function, arity, _] => (module, function, arity),
-        _ => return None,
+    let ([module, function, arity] | [module, function, arity, _]) = term.as_tuple()? else {
+        return None;
     };
     // A frame may hold the arguments themselves.
-    let arity = match arity {
-        Term::Int(it) => u32::try_from(*it).ok()?,
-        Term::Nil => 0,
-        Term::List(args) => u32::try_from(args.len()).ok()?,
-        _ => return None,
+    let arity = match arity.as_list() {
+        Some(args) => u32::try_from(args.len()).ok()?,
+        None => u32::try_from(arity.as_int()?).ok()?,
     };
     Some(Mfa::new(module.as_atom()?, function.as_atom()?, arity))
 }
@@ -284,4 +281,60 @@ fn leader(reader: &mut Reader<'_>) -> Result<Option<Pid>, DecodeError> {
 )]
 pub(crate) fn times(sum: u64, factor: f64) -> u64 {
     (sum as f64 * factor).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Replies of real nodes, recorded by `cargo xtask record`.
+    const RECORDED: [(&str, &[u8]); 4] = [
+        ("23", include_bytes!("../../../fixtures/otp-23/processes.etf")),
+        ("25", include_bytes!("../../../fixtures/otp-25/processes.etf")),
+        ("27", include_bytes!("../../../fixtures/otp-27/processes.etf")),
+        ("29", include_bytes!("../../../fixtures/otp-29/processes.etf")),
+    ];
+
+    #[test]
+    fn replies_of_every_otp_are_read() {
+        for (otp, reply) in RECORDED {
+            let look = read(reply).unwrap();
+            let processes = crate::ranking::processes(&look, 20, None);
+            assert!(look.window.is_some(), "{otp}");
+            let busiest = &processes.top_by_reductions[0];
+            assert!(["busy_20", "busy_19"].contains(&busiest.name.as_str()), "{otp}: {busiest:?}");
+            assert!((busiest.reductions_share - 0.095).abs() < 0.02, "{otp}: {busiest:?}");
+            let rooms = processes.by_initial_call.iter().find(|it| it.name == "{room,_}").unwrap();
+            assert_eq!(rooms.processes, 30, "{otp}");
+            assert_eq!(processes.top_by_mailbox[0].mailbox_len, Some(1000), "{otp}");
+            assert!(processes.by_application.iter().any(|it| it.name == "kernel"), "{otp}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = read(&bytes).is_ok();
+        }
+
+        #[test]
+        fn a_reply_with_a_wrong_byte_never_panics(at in 0_usize..4000, byte in any::<u8>()) {
+            for (_, reply) in RECORDED {
+                // Inflated, so that the wrong byte meets the reader and not the checksum.
+                let mut packed = &reply[..0];
+                Reader::new(reply).each(|it| { packed = it.binary()?; Ok(()) }).unwrap();
+                let mut inflated = Vec::new();
+                Reader::versioned(packed, &Limits::DEFAULT, &mut inflated).unwrap();
+                let at = at * inflated.len() / 4000;
+                inflated[at] = byte;
+                let mut plain = vec![131];
+                plain.extend_from_slice(&inflated);
+                let mut whole = Vec::new();
+                Term::list([Term::binary(plain)]).encode(&mut whole).unwrap();
+                let _ = read(&whole).is_ok();
+            }
+        }
+    }
 }

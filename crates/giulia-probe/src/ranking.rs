@@ -1,6 +1,6 @@
 //! From one look at the processes to ranked lists and groups.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use giulia_model::{Counter, Coverage, Pid, ProcessGroup, ProcessRow, Processes, Window};
 
@@ -59,7 +59,7 @@ impl Scale {
         if self.whole.worked == 0 { 0.0 } else { worked as f64 / self.whole.worked as f64 }
     }
 
-    fn groups(self, sums: HashMap<String, Sums>) -> Vec<ProcessGroup> {
+    fn groups(self, sums: BTreeMap<String, Sums>) -> Vec<ProcessGroup> {
         let mut groups: Vec<ProcessGroup> = sums
             .into_iter()
             .filter(|(_, sums)| sums.processes > 0)
@@ -100,7 +100,7 @@ fn shown(row: &Row, look: &Look, scale: Scale) -> ProcessRow {
 
 /// Exact for all processes: their group leaders are read with their reductions.
 fn by_application(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
-    let mut groups: HashMap<String, Sums> = HashMap::new();
+    let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
     for (leader, sums) in &look.led {
         let name = match leader {
             Leader::Pid(pid) => match look.applications.get(pid) {
@@ -126,11 +126,11 @@ fn by_initial_call(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
     };
     let (count, worked) = (rest(|it| it.processes), rest(|it| it.worked));
     let (since_start, mail) = (rest(|it| it.since_start), rest(|it| it.mailbox_len));
-    let mut groups: HashMap<String, Sums> = HashMap::new();
+    let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
     for it in &look.busy {
         groups.entry(it.traits.group()).or_default().add(it.sums);
     }
-    let mut estimated: HashMap<String, Sums> = HashMap::new();
+    let mut estimated: BTreeMap<String, Sums> = BTreeMap::new();
     for it in &look.sampled {
         estimated.entry(it.traits.group()).or_default().add(it.sums);
     }

@@ -75,13 +75,13 @@ pub(crate) async fn paged(link: &Link, top: usize, word_bytes: u64) -> Result<Ta
         sizes.extend(answer::list(answer::term(&answers, idx)?)?.iter().map(answer::uint));
     }
     // A table that is gone says `undefined`.
-    let mut sized: Vec<(u64, Term<'static>)> =
+    let mut known: Vec<(u64, Term<'static>)> =
         sizes.into_iter().zip(asked).filter_map(|(size, it)| Some((size.ok()?, it))).collect();
-    let words: u64 = sized.iter().map(|(size, _)| size).sum();
-    let n_asked = sized.len();
-    sized.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-    sized.truncate(top);
-    let biggest = sized.into_iter().map(|(_, it)| it);
+    let words: u64 = known.iter().map(|(size, _)| size).sum();
+    let n_asked = known.len();
+    known.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    known.truncate(top);
+    let biggest = known.into_iter().map(|(_, it)| it);
     let answers = link.ask_each(name, &[Bif::map("ets", "info", biggest)]).await;
     let infos = answer::list(answer::term(&answers, 0)?)?;
     let top = infos

@@ -1,5 +1,7 @@
 //! Against real nodes of every OTP: what is told is true, and nothing is left behind.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
+
 use std::time::Duration;
 
 use giulia_model::{Processes, Snapshot};
@@ -8,16 +10,7 @@ use giulia_testkit::{Node, Otp, for_each_otp};
 
 /// 20 processes that work in ratio 1:2:…:20, paced by count; 30 with a label; a mailbox of 1,000;
 /// a table of 2,000 objects.
-const PLANTED: &str = r#"
-Work = fun Work(0) -> ok; Work(N) -> Work(N - 1) end,
-Busy = fun Busy(K) -> receive stop -> ok after 20 -> Work(60 * K), Busy(K) end end,
-[proc_lib:spawn(fun() -> register(list_to_atom("busy_" ++ integer_to_list(K)), self()), Busy(K) end) || K <- lists:seq(1, 20)],
-[proc_lib:spawn(fun() -> put('$process_label', {room, K}), receive stop -> ok end end) || K <- lists:seq(1, 30)],
-register(full, spawn(fun() -> receive stop -> ok end end)),
-[full ! letter || _ <- lists:seq(1, 1000)],
-spawn(fun() -> ets:insert(ets:new(planted, [public]), [{I} || I <- lists:seq(1, 2000)]), receive stop -> ok end end),
-timer:sleep(200)
-"#;
+const PLANTED: &str = include_str!("../../../../fixtures/planted.txt");
 
 struct Asked {
     link: Link,
@@ -79,6 +72,20 @@ fn every_part_of_a_snapshot_is_seen() {
 }
 
 #[test]
+fn embedded_mode_without_elixir_is_told_and_loads_nothing() {
+    for_each_otp("embedded_mode_without_elixir_is_told_and_loads_nothing", |otp| {
+        let node = Node::builder(otp).embedded().start();
+        let before = node.residue();
+        let seen = run(ask(&node, false, Some(50))).seen;
+        assert!(seen.processes.is_some(), "{:?}", seen.not_seen);
+        let facts = seen.node.unwrap();
+        assert_eq!((facts.code_mode.as_str(), facts.elixir_version), ("embedded", None));
+        let loaded = before.diff(&settled(&node));
+        assert_eq!(loaded.new_in("modules"), Vec::<String>::new());
+    });
+}
+
+#[test]
 fn shares_ranks_sizes_and_names_are_those_planted() {
     for_each_otp("shares_ranks_sizes_and_names_are_those_planted", |otp| {
         let node = planted(otp);
@@ -86,7 +93,7 @@ fn shares_ranks_sizes_and_names_are_those_planted() {
         let window = seen.window.unwrap();
         assert!((2000.0..2400.0).contains(&window.elapsed_ms), "{window:?}");
         let processes = processes(&seen);
-        assert!(seen.activity.is_some_and(|it| it.reductions.in_window.is_some()));
+        assert!(seen.activity.as_ref().is_some_and(|it| it.reductions.in_window.is_some()));
         for (place, row) in processes.top_by_reductions.iter().take(10).enumerate() {
             let rank: usize = row.name.strip_prefix("busy_").unwrap().parse().unwrap();
             assert!(rank.abs_diff(20 - place) <= 1, "place {place} is {}", row.name);
@@ -99,10 +106,10 @@ fn shares_ranks_sizes_and_names_are_those_planted() {
         assert_eq!(rooms.processes, 30);
         let full = &processes.top_by_mailbox[0];
         assert_eq!((full.name.as_str(), full.mailbox_len), ("full", Some(1000)));
-        let tables = seen.ets.unwrap();
+        let tables = seen.ets.as_ref().unwrap();
         let table = tables.top_by_memory.iter().find(|it| it.name == "planted").unwrap();
         assert_eq!(table.size, 2000);
-        let counted = seen.counts.unwrap().processes.count;
+        let counted = seen.counts.as_ref().unwrap().processes.count;
         assert!(processes.ranking_coverage.total.abs_diff(counted) <= 3, "{counted}");
         assert!(seen.impact.round_trips <= 4, "{:?}", seen.impact);
         assert_eq!(seen.impact.changed, Vec::<String>::new());
@@ -115,7 +122,10 @@ fn without_evaluation_the_same_is_told() {
         let node = planted(otp);
         let seen = run(ask(&node, true, Some(1000))).seen;
         let processes = processes(&seen);
-        assert_eq!(processes.top_by_reductions[0].name, "busy_20");
+        // Neighbours may change places in a short window.
+        let first = processes.top_by_reductions[0].name.as_str();
+        assert!(["busy_20", "busy_19"].contains(&first), "{first}");
+        assert!((processes.top_by_reductions[0].reductions_share - 0.095).abs() < 0.02);
         if has_signal_bugs(otp) {
             assert_eq!(processes.top_by_mailbox, []);
             assert!(seen.not_seen.iter().any(|it| it.what.starts_with("mailboxes")));
@@ -126,12 +136,15 @@ fn without_evaluation_the_same_is_told() {
         }
         let groups = &processes.by_initial_call;
         assert!(!groups.iter().any(|it| it.name.contains("proc_lib")), "{groups:?}");
-        assert!(!node.eval("code:is_loaded(erl_eval)").is_empty());
     });
 }
 
-/// What OTP itself loads in interactive mode because we evaluate; nothing without evaluation.
-const AUTOLOADED: [&str; 5] = ["erl_eval", "erl_internal", "erl_lint", "erl_anno", "orddict"];
+/// What OTP loads in interactive mode when the first peer connects and calls: its side of the
+/// handshake (`crypto` for the challenge brings most atoms), and `erpc`.
+const LOADED_BY_CONNECTING: [&str; 7] =
+    ["crypto", "dist_util", "epp", "erpc", "rand", "string", "unicode_util"];
+/// And when the first expression is evaluated; nothing without evaluation.
+const LOADED_BY_EVALUATING: [&str; 2] = ["erl_eval", "erl_internal"];
 
 #[test]
 fn nothing_is_left_behind_and_a_second_look_adds_no_atom() {
@@ -139,16 +152,22 @@ fn nothing_is_left_behind_and_a_second_look_adds_no_atom() {
         for no_eval in [false, true] {
             let node = Node::builder(otp).start();
             let before = node.residue();
+            run(async { drop(attach(&node, no_eval).await) });
+            let connected = settled(&node);
             drop(run(ask(&node, no_eval, Some(100))));
             let first = settled(&node);
-            let change = before.diff(&first);
-            for module in change.new_in("modules") {
-                assert!(!no_eval && AUTOLOADED.contains(&module.as_str()), "loaded {module}");
+            for module in before.diff(&connected).new_in("modules") {
+                assert!(LOADED_BY_CONNECTING.contains(&module.as_str()), "loaded {module}");
             }
-            let atoms = first.count("atoms") - before.count("atoms");
-            // Our node's name, stand-ins, variables of the forms, atoms of what is autoloaded.
-            assert!(atoms <= if no_eval { 30 } else { 400 }, "{atoms} new atoms");
-            let rest = change.without(&["modules", "atoms", "nodes_known"]);
+            for module in connected.diff(&first).new_in("modules") {
+                let evaluating = LOADED_BY_EVALUATING.contains(&module.as_str());
+                assert!(!no_eval && evaluating, "loaded {module}");
+            }
+            let atoms = first.count("atoms") - connected.count("atoms");
+            // 300 of these the VM makes for its allocators at the first `erlang:memory()`; the others
+            // are the variables of the forms and what `erl_internal` names.
+            assert!(atoms <= if no_eval { 400 } else { 600 }, "{atoms} new atoms");
+            let rest = before.diff(&first).without(&["modules", "atoms", "nodes_known"]);
             assert!(rest.is_empty(), "{rest}");
             drop(run(ask(&node, no_eval, Some(100))));
             let second = settled(&node);
@@ -160,7 +179,8 @@ fn nothing_is_left_behind_and_a_second_look_adds_no_atom() {
 /// The node takes a moment to notice that we are gone.
 fn settled(node: &Node) -> giulia_testkit::Residue {
     for _ in 0..50 {
-        if node.eval("erlang:nodes(connected)") == "[]" {
+        // Not `eval`: printing its value loads a dozen modules.
+        if node.residue().count("nodes_hidden") == 0 {
             break;
         }
         std::thread::sleep(Duration::from_millis(20));

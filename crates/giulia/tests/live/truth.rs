@@ -73,9 +73,16 @@ fn sizes_of_tables_and_mailboxes_are_exact() {
                     let is_named = row["owner_name"] == "sample_tables";
                     assert!(is_named || args.contains(&"--no-eval"), "{row}");
                 }
-                let longest = &rows(&document, "/processes/top_by_mailbox")[0];
-                assert_eq!(text(longest, "name"), "sample_mailbox");
-                assert_eq!(longest["mailbox_len"].as_u64(), Some(1000));
+                let longest = rows(&document, "/processes/top_by_mailbox");
+                // The ERTS of this OTP 25 has bugs that reading mailboxes can trigger: what is
+                // not asked there is said.
+                if otp.release == 25 && longest.is_empty() {
+                    let not_seen = document["not_seen"].to_string();
+                    assert!(not_seen.contains("mailbox"), "{not_seen}");
+                    continue;
+                }
+                assert_eq!(text(&longest[0], "name"), "sample_mailbox");
+                assert_eq!(longest[0]["mailbox_len"].as_u64(), Some(1000));
             }
         }
     });

@@ -3,8 +3,10 @@
 //! ```text
 //! cargo xtask forms            makes crates/giulia-probe/forms/*.etf from erl/*.erl
 //! cargo xtask forms --check    fails when a committed form differs from a fresh one
+//! cargo xtask evidence NAME    measures what a claim rests on; see scripts/evidence
 //! ```
 
+mod evidence;
 mod forms;
 
 use std::env;
@@ -17,6 +19,9 @@ fn main() -> Result<()> {
     match args.as_slice() {
         ["forms"] => forms::write(),
         ["forms", "--check"] => forms::check(),
-        _ => bail!("usage: cargo xtask forms [--check]"),
+        ["evidence", name, options @ ..] => {
+            evidence::run(name, &evidence::Options::parse(options)?)
+        }
+        _ => bail!("usage: cargo xtask forms [--check] | evidence NAME [OPTION VALUE]..."),
     }
 }

@@ -46,7 +46,7 @@ impl Default for Backoff {
 
 /// A byte of 0 leaves the step whole, 255 takes a quarter away.
 fn shortened(step: Duration, byte: u8) -> Duration {
-    step - step / 4 * u32::from(byte) / 255
+    step.saturating_sub(step / 4 * u32::from(byte) / 255)
 }
 
 /// Without randomness from the system the waits are merely whole.

@@ -410,3 +410,92 @@ fn process_term(process: &Process) -> Term<'static> {
 fn operation(code: u64, rest: impl IntoIterator<Item = Term<'static>>) -> Term<'static> {
     Term::tuple(std::iter::once(Term::uint(code)).chain(rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn us() -> Pid {
+        Pid::new("us@h", 2, 0, 7)
+    }
+
+    fn them() -> Pid {
+        Pid::new("they@h", 99, 1, 8)
+    }
+
+    fn reference() -> Reference {
+        Reference::new("us@h", 7, &[1, 2, 3]).unwrap()
+    }
+
+    fn decoded(term: &Term<'_>) -> Control {
+        let mut bytes = Vec::new();
+        term.encode(&mut bytes).unwrap();
+        Control::decode(&bytes).unwrap()
+    }
+
+    #[test]
+    fn what_we_send_reads_as_what_it_is() {
+        let (from, to) = (us(), them());
+        assert_eq!(decoded(&link_to(&us(), &them())), Control::Link { from, to });
+        for negotiated in [0, flags::OFFERED] {
+            assert_eq!(decoded(&send(negotiated, &us(), &them())), Control::Send { to: them() });
+            let (control, payload) = exit_link(negotiated, &us(), &them(), Term::int(5));
+            let reason = (negotiated == 0).then(|| vec![97, 5]);
+            assert_eq!(payload.is_some(), reason.is_none());
+            assert_eq!(decoded(&control), Control::Exit { from: us(), to: them(), reason });
+            let unlinked = decoded(&unlink(negotiated, 5, &us(), &them()));
+            let expect = if negotiated == 0 {
+                Control::Unlink { from: us(), to: them() }
+            } else {
+                Control::UnlinkId { id: 5, from: us(), to: them() }
+            };
+            assert_eq!(unlinked, expect);
+        }
+    }
+
+    #[test]
+    fn a_spawn_reply_is_a_pid_or_a_reason() {
+        let reply = |flags: i64, result: Term<'static>| {
+            decoded(&Term::tuple([
+                Term::int(31),
+                Term::from(reference()),
+                Term::from(us()),
+                Term::int(flags),
+                result,
+            ]))
+        };
+        let expect = |is_linked, result| Control::SpawnReply {
+            reference: reference(),
+            to: us(),
+            is_linked,
+            result,
+        };
+        assert_eq!(reply(1, Term::from(them())), expect(true, Ok(them())));
+        assert_eq!(reply(2, Term::from(them())), expect(false, Ok(them())));
+        let failed = Err("system_limit".to_owned());
+        assert_eq!(reply(0, Term::atom("system_limit")), expect(false, failed));
+    }
+
+    #[test]
+    fn trace_tokens_are_skipped() {
+        let exit = |code: i64, rest: Vec<Term<'static>>| {
+            let parties = [Term::int(code), Term::from(them()), Term::from(us())];
+            decoded(&Term::tuple(parties.into_iter().chain(rest)))
+        };
+        let token = || Term::tuple([Term::int(1), Term::Nil]);
+        let expect = |reason| Control::Exit { from: them(), to: us(), reason };
+        assert_eq!(exit(3, vec![Term::int(5)]), expect(Some(vec![97, 5])));
+        assert_eq!(exit(13, vec![token(), Term::int(5)]), expect(Some(vec![97, 5])));
+        assert_eq!(exit(24, vec![]), expect(None));
+        assert_eq!(exit(25, vec![token()]), expect(None));
+    }
+
+    #[test]
+    fn an_operation_of_tomorrow_is_unknown_and_a_broken_one_an_error() {
+        let tomorrow = Term::tuple([Term::int(250), Term::Nil]);
+        assert_eq!(decoded(&tomorrow), Control::Unknown { operation: 250 });
+        for broken in [&[104, 0][..], &[97, 1], &[104, 3, 97, 1, 97, 2, 97, 3], &[104, 1, 97]] {
+            Control::decode(broken).unwrap_err();
+        }
+    }
+}

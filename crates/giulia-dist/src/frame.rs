@@ -77,15 +77,7 @@ pub struct FrameReader {
     buffer: BytesMut,
     sequences: HashMap<u64, Sequence>,
     fragmented_bytes: usize,
-    limits: FrameLimits,
-}
-
-/// The limits of [`Limits`] that matter here.
-#[derive(Debug, Clone, Copy)]
-struct FrameLimits {
-    message_bytes_max: usize,
-    fragmented_max: usize,
-    fragmented_bytes_max: usize,
+    limits: Limits,
 }
 
 /// A fragmented message under way.
@@ -110,11 +102,7 @@ impl FrameReader {
             buffer: rest,
             sequences: HashMap::new(),
             fragmented_bytes: 0,
-            limits: FrameLimits {
-                message_bytes_max: limits.message_bytes_max,
-                fragmented_max: limits.fragmented_max,
-                fragmented_bytes_max: limits.fragmented_bytes_max,
-            },
+            limits: limits.clone(),
         }
     }
 

@@ -52,8 +52,10 @@ pub enum Identity {
 /// What a handshake needs from outside.
 #[derive(Debug)]
 pub struct Setup<'a> {
-    /// The node that should be there; `None` accepts whoever answers.
-    pub expected: Option<&'a NodeName>,
+    /// The node that should be there.
+    pub target: &'a NodeName,
+    /// Whether it must call itself so; a knock takes whoever answers.
+    pub is_name_checked: bool,
     /// Who we are.
     pub identity: Identity,
     /// `None` stops at the challenge.
@@ -299,10 +301,8 @@ impl<'a> Handshake<'a> {
             .and_then(|it| it.parse::<NodeName>().ok())
             .ok_or_else(|| self.not_erlang(&message))?;
         let peer = Knock { name, flags: peer_flags, creation };
-        if let Some(expected) = self.setup.expected
-            && *expected != peer.name
-        {
-            return Err(name_mismatch(expected, &peer.name));
+        if self.setup.is_name_checked && *self.setup.target != peer.name {
+            return Err(name_mismatch(self.setup.target, &peer.name));
         }
         let Some(cookie) = self.setup.cookie else { return Ok(Progress::Challenged(peer)) };
         if peer.flags & flags::NEEDED != flags::NEEDED {
@@ -332,11 +332,8 @@ impl<'a> Handshake<'a> {
         Ok(Progress::Done(Established { peer, flags, local_name, local_creation }))
     }
 
-    fn who(&self) -> String {
-        match self.setup.expected {
-            Some(name) => name.to_string(),
-            None => "the node".to_owned(),
-        }
+    fn who(&self) -> &'a NodeName {
+        self.setup.target
     }
 
     fn too_old(&self, why: &str) -> Error {
@@ -359,7 +356,7 @@ impl<'a> Handshake<'a> {
 }
 
 /// The error when we refused to replace a connection under our name, after having said so.
-pub(crate) fn already_connected(target: &str, ours: &str) -> Error {
+pub(crate) fn already_connected(target: &NodeName, ours: &str) -> Error {
     Error::new(
         ErrorKind::AlreadyConnected,
         format!(
@@ -371,7 +368,7 @@ pub(crate) fn already_connected(target: &str, ours: &str) -> Error {
 impl Handshake<'_> {
     /// After a [`Progress::Write`]: the error that ends the handshake here, if it does.
     pub fn refused(&self) -> Option<Error> {
-        matches!(self.state, State::Refused).then(|| already_connected(&self.who(), &self.local.0))
+        matches!(self.state, State::Refused).then(|| already_connected(self.who(), &self.local.0))
     }
 }
 
@@ -430,4 +427,52 @@ fn cookie_mismatch(name: &NodeName) -> Error {
             "{name} refused our cookie; give the one that `erlang:get_cookie()` shows there, with --cookie-file, GIULIA_COOKIE or ~/.erlang.cookie"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_is_md5_of_cookie_and_challenge_in_decimal() {
+        // `erlang:md5("secret4294967295")`
+        let expect = [
+            0x5d, 0xfd, 0x18, 0x1e, 0x69, 0xaa, 0x58, 0x7c, 0xc8, 0x12, 0xeb, 0x33, 0x3e, 0x65,
+            0x36, 0xb6,
+        ];
+        assert_eq!(digest(&Cookie::new("secret"), u32::MAX), expect);
+        // Above ASCII the node digests Latin-1: `erlang:md5([228|"1"])`.
+        let expect = [
+            0xd2, 0x5a, 0xd0, 0xa1, 0xab, 0x65, 0xdd, 0xde, 0xfb, 0x48, 0x7e, 0x1e, 0x9e, 0xd1,
+            0x47, 0x80,
+        ];
+        assert_eq!(digest(&Cookie::new("ä"), 1), expect);
+    }
+
+    #[test]
+    fn a_name_is_sent_as_specified() {
+        let target: NodeName = "shop@db1".parse().unwrap();
+        let setup = |identity| Setup {
+            target: &target,
+            is_name_checked: true,
+            identity,
+            cookie: None,
+            challenge: 0,
+            prefix: Prefix::Two,
+        };
+        let (_, dynamic) = Handshake::start(setup(Identity::Dynamic { host: "h".to_owned() }));
+        assert_eq!(dynamic[..3], [0, 16, b'N']);
+        let sent = u64::from_be_bytes(dynamic[3..11].try_into().unwrap());
+        assert_eq!(sent, flags::OFFERED | flags::NAME_ME);
+        assert_eq!(dynamic[11..], [0, 0, 0, 0, 0, 1, b'h']);
+        let name = "us@h".parse().unwrap();
+        let (_, chosen) = Handshake::start(setup(Identity::Chosen { name, creation: 5 }));
+        assert_eq!(chosen[11..], [0, 0, 0, 5, 0, 4, b'u', b's', b'@', b'h']);
+    }
+
+    #[test]
+    fn we_are_hidden_and_offer_no_cache() {
+        assert_eq!(flags::OFFERED & 1, 0, "PUBLISHED");
+        assert_eq!(flags::OFFERED & flags::DIST_HDR_ATOM_CACHE, 0);
+    }
 }

@@ -8,15 +8,16 @@
 //! nesting, send a request above 64 KiB, send a fragment, send to an alias, send a term that
 //! its own decoder would not read back, retry a wrong cookie, or show a cookie to anyone.
 //!
-//! ```ignore
-//! use giulia_dist::{Config, Connection, Cookie, Target, term::Term, Call};
+//! ```no_run
+//! use giulia_dist::{Call, Config, Connection, Cookie, Target};
 //! # async fn example() -> Result<(), giulia_dist::Error> {
 //! let target = Target::new("shop@127.0.0.1".parse()?);
 //! let config = Config::new(Cookie::new("secret"));
 //! let connection = Connection::connect(&target, &config).await?;
 //! let reply = connection.call(&Call::new("erlang", "processes", vec![])).await?;
 //! println!("{} bytes", reply.wire_bytes());
-//! # let _ = Term::Nil; Ok(()) }
+//! # Ok(())
+//! # }
 //! ```
 
 pub mod control;

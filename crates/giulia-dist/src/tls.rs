@@ -152,36 +152,32 @@ impl Prepared {
     pub(crate) fn explain(&self, target: &str, error: &io::Error) -> Option<Error> {
         let tls = error.get_ref()?.downcast_ref::<rustls::Error>()?;
         let was_asked = self.asked.load(Ordering::Relaxed);
-        let (kind, text) = match tls {
-            rustls::Error::InvalidCertificate(why) => (
-                ErrorKind::TlsUntrusted,
+        let (kind, text) = if let rustls::Error::InvalidCertificate(why) = tls {
+            let why = verify::reason(why);
+            let text = format!("the certificate of {target} is not trusted: {why}");
+            (ErrorKind::TlsUntrusted, text)
+        } else if let rustls::Error::AlertReceived(alert) = tls
+            && is_about_us(*alert, was_asked)
+        {
+            let text = if self.has_certificate {
                 format!(
-                    "the certificate of {target} is not trusted: {}; check --tls-cacert, name the host in the certificate with --tls-server-name, or check the chain only with --tls-verify ca",
-                    verify::reason(why)
-                ),
-            ),
-            rustls::Error::AlertReceived(alert) if is_about_us(*alert, was_asked) => (
-                ErrorKind::TlsClientCertificate,
-                if self.has_certificate {
-                    format!(
-                        "{target} refused our certificate ({alert:?}); is it signed by an authority that the node trusts? Give another with --tls-cert and --tls-key"
-                    )
-                } else {
-                    format!(
-                        "{target} asks for a client certificate ({alert:?}); give one with --tls-cert and --tls-key, or --tls-optfile"
-                    )
-                },
-            ),
-            rustls::Error::InvalidMessage(_) => (
-                ErrorKind::Tls,
+                    "{target} refused our certificate ({alert:?}); is it signed by an authority that the node trusts? Give another with --tls-cert and --tls-key"
+                )
+            } else {
                 format!(
-                    "{target} does not speak TLS at that port; leave --tls away when its distribution is plain TCP"
-                ),
-            ),
-            other => (
-                ErrorKind::Tls,
-                format!("TLS with {target} failed: {other}; the node's log says its side of it"),
-            ),
+                    "{target} asks for a client certificate ({alert:?}); give one with --tls-cert and --tls-key, or --ssl-dist-optfile"
+                )
+            };
+            (ErrorKind::TlsClientCertificate, text)
+        } else if let rustls::Error::InvalidMessage(_) = tls {
+            let text = format!(
+                "{target} does not speak TLS at that port; leave --tls away when its distribution is plain TCP"
+            );
+            (ErrorKind::Tls, text)
+        } else {
+            let text =
+                format!("TLS with {target} failed: {tls}; the node's log says its side of it");
+            (ErrorKind::Tls, text)
         };
         Some(Error::new(kind, text).with_source(tls.clone()))
     }
@@ -189,20 +185,22 @@ impl Prepared {
 
 /// A node that wants a certificate and gets none says so with one of these.
 fn is_about_us(alert: AlertDescription, was_asked: bool) -> bool {
-    match alert {
-        AlertDescription::CertificateRequired
-        | AlertDescription::BadCertificate
-        | AlertDescription::UnsupportedCertificate
-        | AlertDescription::CertificateRevoked
-        | AlertDescription::CertificateExpired
-        | AlertDescription::CertificateUnknown
-        | AlertDescription::UnknownCA
-        | AlertDescription::AccessDenied => true,
-        // TLS 1.2 has no better word for a missing certificate; without a request for one
-        // it means that no cipher is common.
-        AlertDescription::HandshakeFailure => was_asked,
-        _ => false,
+    // TLS 1.2 has no better word for a missing certificate; without a request for one it means
+    // that no cipher is common.
+    if alert == AlertDescription::HandshakeFailure {
+        return was_asked;
     }
+    matches!(
+        alert,
+        AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+    )
 }
 
 /// Answers a request for a certificate, and remembers that there was one.

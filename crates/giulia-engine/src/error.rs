@@ -48,8 +48,24 @@ impl Error {
 }
 
 impl From<dist::Error> for Error {
-    /// The text already says everything, what lies underneath included.
+    /// The text already says everything, what lies underneath included; where a connection
+    /// broke in the middle, it may lack the next step.
     fn from(error: dist::Error) -> Self {
-        Self::new(ErrorKind::Node(error.kind()), error.to_string())
+        let mut text = error.to_string();
+        if !text.contains([';', '?']) {
+            text.push_str(next_step(error.kind()));
+        }
+        Self::new(ErrorKind::Node(error.kind()), text)
+    }
+}
+
+fn next_step(kind: dist::ErrorKind) -> &'static str {
+    use dist::ErrorKind as Dist;
+    if matches!(kind, Dist::Limit | Dist::Protocol) {
+        "; what listens there is no healthy Erlang node: check the address with `giulia nodes HOST`"
+    } else if matches!(kind, Dist::Closed | Dist::Silent | Dist::Io) {
+        "; is the node still up? see `giulia doctor NODE`"
+    } else {
+        "; see `giulia doctor NODE`"
     }
 }

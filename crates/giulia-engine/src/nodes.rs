@@ -1,5 +1,6 @@
 //! What an EPMD knows, and which of its nodes answer.
 
+use futures_util::stream::{self, StreamExt};
 use giulia_model::{NodeEntry, Nodes};
 use tokio::time::Instant;
 
@@ -9,6 +10,8 @@ use crate::{Access, Attempt, Cookie, Error, remote};
 const SCHEMA: &str = "giulia.nodes/1";
 /// Nodes of one host that are dialled; a host with more is somebody else's EPMD, or not one.
 const NODES_MAX: usize = 1000;
+/// So that a frozen node does not use up the time of the others; few enough to be no scan.
+const DIALLED_AT_ONCE: usize = 16;
 
 /// Asks the EPMD of a host, then each of its nodes as far as the challenge.
 ///
@@ -28,9 +31,7 @@ pub async fn nodes(host: &str, authenticate: bool, attempt: Attempt<'_>) -> Resu
             known.len()
         ));
     }
-    let mut entries = Vec::new();
-    // One after another: a host's nodes answer in milliseconds, and nobody sees a scan.
-    for (alive, port) in known.into_iter().take(NODES_MAX) {
+    let dialled = known.into_iter().take(NODES_MAX).map(|(alive, port)| {
         let entry = NodeEntry {
             alive,
             port,
@@ -39,8 +40,9 @@ pub async fn nodes(host: &str, authenticate: bool, attempt: Attempt<'_>) -> Resu
             answers: false,
             elapsed_ms: None,
         };
-        entries.push(dial(entry, host, cookie.as_ref(), attempt).await);
-    }
+        dial(entry, host, cookie.as_ref(), attempt)
+    });
+    let entries = stream::iter(dialled).buffered(DIALLED_AT_ONCE).collect().await;
     Ok(Nodes {
         schema: SCHEMA.to_owned(),
         host: host.to_owned(),

@@ -61,6 +61,11 @@ pub trait AnyAnswer: Send {
     /// # Errors
     /// When a figure has no JSON (an infinite number).
     fn to_json(&self) -> anyhow::Result<Value>;
+    /// The document as text, its fields in their own order, `schema` first.
+    ///
+    /// # Errors
+    /// When a figure has no JSON.
+    fn json_text(&self) -> anyhow::Result<String>;
     /// The text for people.
     fn text(&self, out: &mut Out);
     /// What it means for an exit code.
@@ -142,6 +147,10 @@ struct Answered<O: Operation>(O::Answer);
 impl<O: Operation> AnyAnswer for Answered<O> {
     fn to_json(&self) -> anyhow::Result<Value> {
         Ok(serde_json::to_value(&self.0)?)
+    }
+
+    fn json_text(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(&self.0)? + "\n")
     }
 
     fn text(&self, out: &mut Out) {

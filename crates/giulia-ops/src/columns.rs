@@ -4,8 +4,10 @@ use crate::out::{Style, clean};
 
 /// Between two columns.
 const GAP: usize = 2;
-/// A column that gives way keeps at least this many characters.
-const SHRUNK_MIN: usize = 12;
+/// A name that gives way keeps at least this many characters.
+const NAME_MIN: usize = 12;
+/// One that gives way before the others keeps more, so that something is left to read.
+const EXTRA_MIN: usize = 18;
 
 /// One line: pieces with their styles.
 type Line = Vec<(Style, String)>;
@@ -55,6 +57,9 @@ impl Columns {
 
     /// Its lines, in at most this many characters where names can give way.
     pub(crate) fn lines(&self, room: usize) -> Vec<Line> {
+        if self.rows.is_empty() {
+            return Vec::new();
+        }
         let widths = self.widths(room);
         let mut lines = Vec::with_capacity(self.rows.len() + 1);
         if self.heads.iter().any(|it| !it.title.is_empty()) {
@@ -93,13 +98,13 @@ impl Columns {
         let total = |widths: &[usize]| {
             widths.iter().sum::<usize>() + GAP * self.heads.len().saturating_sub(1)
         };
-        for giving in [Align::Extra, Align::Name] {
+        for (giving, least) in [(Align::Extra, EXTRA_MIN), (Align::Name, NAME_MIN)] {
             // The widest gives way first, one character at a time.
             while total(&widths) > room {
                 let names = self.heads.iter().zip(&mut widths);
                 let names = names.filter(|(head, _)| head.align == giving).map(|(_, it)| it);
                 match names.max() {
-                    Some(width) if *width > SHRUNK_MIN => *width -= 1,
+                    Some(width) if *width > least => *width -= 1,
                     Some(_) | None => break,
                 }
             }

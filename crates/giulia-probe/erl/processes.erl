@@ -10,30 +10,32 @@
 %% reductions, mailbox or a stand-in, group leader); what a first look at the chosen reads; the
 %% match specification that turns the first look into the items asked (nine, in a fixed order);
 %% whether labels and initial calls must be found in whole dictionaries, and the memory in bytes
-%% above which a process's dictionary is left alone; our node.
+%% above which a process's dictionary is left alone; the waits in milliseconds before each attempt
+%% at those that could not be asked yet (the last attempt keeps them as they are); our node.
 %%
 %% Answers with a compressed term, so that thousands of rows that look alike cost little on the wire.
 -module(processes).
 -export([ask/1]).
 
-ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Us}) ->
+ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Waits, Us}) ->
     Chunk = 10000,
-    Slice = 500,
+    Slice = 250,
     Began = erlang:monotonic_time(microsecond),
     All = erlang:processes(),
-    %% Reductions so far, a list a chunk; 0 for what ended meanwhile, which the second look drops.
+    %% Reductions so far, a list a chunk, or only how long the chunk is.
     erlang:put(1, All),
     Before =
-        [begin
-             {Pids, Rest} = lists:split(erlang:min(Chunk, Left), erlang:get(1)),
-             erlang:put(1, Rest),
-             case WindowMs of
-                 none -> lists:duplicate(erlang:length(Pids), 0);
-                 _ -> ets:match_spec_run(
-                        lists:zip(Pids, lists:zipwith(fun erlang:process_info/2, Pids,
-                                            lists:duplicate(erlang:length(Pids), reductions))),
-                        ets:match_spec_compile([{{'_', {'_', '$1'}}, [], ['$1']}, {'_', [], [0]}]))
-             end
+        [case WindowMs of
+             none -> erlang:min(Chunk, Left);
+             _ ->
+                 {Pids, Rest} = lists:split(erlang:min(Chunk, Left), erlang:get(1)),
+                 erlang:put(1, Rest),
+                 %% Bare numbers, with 0 for who is gone already: pairs would be copied by each
+                 %% collection until the second look, which costs more than this.
+                 ets:match_spec_run(
+                   lists:zip(Pids, lists:zipwith(fun erlang:process_info/2, Pids,
+                                       lists:duplicate(erlang:length(Pids), reductions))),
+                   ets:match_spec_compile([{{'_', {'_', '$1'}}, [], ['$1']}, {'_', [], [0]}]))
          end || Left <- lists:seq(erlang:length(All), 1, -Chunk)],
     %% The window: the VM's own counters at its edges, inside the looks at the processes.
     Window =
@@ -52,11 +54,17 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
         end,
     Looked = erlang:monotonic_time(microsecond),
     %% Born in the window: everything that they did, they did in it.
-    Born = case WindowMs of none -> []; _ -> erlang:processes() -- All end,
+    Born = case WindowMs =:= none orelse erlang:processes() of
+               true -> [];
+               All -> [];
+               Now -> Now -- All
+           end,
     Total = erlang:length(All) + erlang:length(Born),
+    %% What the first look left behind would be carried along while the heap grows.
+    erlang:garbage_collect(),
     Exact = Total =< Busiest,
     %% 1: pids to go, 2: busiest so far, 3: what is too little to be among them, 4: most mail so far.
-    erlang:put(1, All ++ Born),
+    erlang:put(1, case Born of [] -> All; _ -> All ++ Born end),
     erlang:put(2, []),
     erlang:put(3, case Exact of true -> -1; false -> 0 end),
     erlang:put(4, []),
@@ -67,6 +75,10 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
     Other = {'=/=', {node, '$5'}, Us},
     Seen =
         [begin
+             Firsts = case erlang:is_integer(Before1) of
+                          true -> lists:duplicate(Before1, 0);
+                          false -> Before1
+                      end,
              Size = erlang:length(Firsts),
              {Pids, Rest} = lists:split(Size, erlang:get(1)),
              erlang:put(1, Rest),
@@ -80,17 +92,18 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                               [{Shape, [{'orelse', {'>', Delta, erlang:get(3)}, Mail}, Other],
                                 [{{Delta, '$3', '$1', '$4', '$5'}}]}])),
              Entry = {'$1', '$2', '$3', '$4', '$5'},
-             Busy = lists:sublist(
-                      lists:reverse(
+             %% Ascending; what falls off the front is what the next ones must beat.
+             Ranked = lists:merge(
                         lists:sort(
                           ets:match_spec_run(
                             Some, ets:match_spec_compile(
-                                    [{Entry, [{'>', '$1', erlang:get(3)}], [{{'$1', '$2', '$3'}}]}]))
-                          ++ erlang:get(2))), Busiest),
+                                    [{Entry, [{'>', '$1', erlang:get(3)}], [{{'$1', '$2', '$3'}}]}]))),
+                        erlang:get(2)),
+             Busy = lists:nthtail(erlang:max(0, erlang:length(Ranked) - Busiest), Ranked),
              erlang:put(2, Busy),
              case erlang:length(Busy) < Busiest of
                  true -> ok;
-                 false -> erlang:put(3, erlang:element(1, lists:last(Busy)))
+                 false -> erlang:put(3, erlang:element(1, erlang:hd(Busy)))
              end,
              Mails = ets:match_spec_run(
                        Some, ets:match_spec_compile(
@@ -147,15 +160,22 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                                       erlang:list_to_tuple(Rows))),
                         ets:match_spec_compile([{Shape, [Other], [{{Delta, '$3', '$1'}}]}])),
              {Groups, Beyond, Picked}
-         end || Firsts <- Before ++ [lists:duplicate(erlang:length(Born), 0) || Born =/= []]],
-    Busies = erlang:get(2),
+         end || Before1 <- Before ++ [erlang:length(Born) || Born =/= []]],
+    Busies = lists:reverse(erlang:get(2)),
     Longest = erlang:get(4),
     Sampled = lists:append([Picked || {_, _, Picked} <- Seen]) -- Busies,
     Mailers = [{D, R, P} || {_, D, R, P, _} <- Longest] -- (Busies ++ Sampled),
     Details =
         [begin
-             erlang:put(1, Entries),
+             erlang:put(5, Entries),
              lists:append(
+               [begin
+                    case erlang:get(5) of [] -> ok; _ -> receive after Wait -> ok end end,
+                    erlang:put(1, erlang:get(5)),
+                    Last = Wait =:= lists:last(Waits),
+                    Many = erlang:length(erlang:get(5)),
+                    erlang:put(5, []),
+                    lists:append(
                [begin
                     {Some, Rest} = lists:split(erlang:min(Slice, Left), erlang:get(1)),
                     erlang:put(1, Rest),
@@ -186,7 +206,7 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                         case Dictionary of
                             false -> {Pids, Pids};
                             true ->
-                                Kept = ets:match_spec_run(
+                                Found = ets:match_spec_run(
                                          lists:zip(
                                            Pids,
                                            lists:zipwith(
@@ -202,9 +222,9 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                             {'_', [], [[]]}])),
                                 Ones = lists:duplicate(Size, 1),
                                 {lists:zipwith3(fun lists:keyfind/3,
-                                                lists:duplicate(Size, '$initial_call'), Ones, Kept),
+                                                lists:duplicate(Size, '$initial_call'), Ones, Found),
                                  lists:zipwith3(fun lists:keyfind/3,
-                                                lists:duplicate(Size, '$process_label'), Ones, Kept)}
+                                                lists:duplicate(Size, '$process_label'), Ones, Found)}
                         end,
                     {Call, Label} = case Dictionary of
                                         false -> {'$11', '$12'};
@@ -219,20 +239,38 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                   {'$13', '$14'}, '$15'}, [],
                                  [{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10',
                                     Call, Label, '$15'}}]}])),
+                    %% Who could not be asked now comes again.
+                    Kept = case Last of
+                               true -> Rows;
+                               false ->
+                                   Later = ets:match_spec_run(
+                                             Rows, ets:match_spec_compile(
+                                                     [{{'$1', '$2', '$3', '_', '_', '_', '$7', '_',
+                                                        '_', '_', '_', '_', '_'},
+                                                       [{'not', {is_integer, '$7'}}],
+                                                       [{{'$1', '$2', '$3'}}]}])),
+                                   erlang:put(5, Later ++ erlang:get(5)),
+                                   ets:match_spec_run(
+                                     Rows, ets:match_spec_compile(
+                                             [{{'_', '_', '_', '_', '_', '_', '$7', '_', '_', '_',
+                                                '_', '_', '_'},
+                                               [{is_integer, '$7'}], ['$_']}]))
+                           end,
                     %% A label may be any term: one above 256 bytes is not brought.
                     ets:match_spec_run(
-                      lists:zip(Rows, lists:map(
+                      lists:zip(Kept, lists:map(
                                         fun erlang:external_size/1,
                                         lists:zipwith(fun erlang:element/2,
-                                                      lists:duplicate(erlang:length(Rows), 12),
-                                                      Rows))),
+                                                      lists:duplicate(erlang:length(Kept), 12),
+                                                      Kept))),
                       ets:match_spec_compile(
                         [{{'$1', '$2'}, [{'=<', '$2', 256}], ['$1']},
                          {{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10', '$11', '_',
                             '$13'}, '_'}, [],
                           [{{'$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9', '$10', '$11',
                              system_limit, '$13'}}]}]))
-                end || Left <- lists:seq(erlang:length(Entries), 1, -Slice)])
+                end || Left <- lists:seq(Many, 1, -Slice)])
+                end || Wait <- Waits])
          end || Entries <- [Busies, Sampled, Mailers]],
     Rows = lists:append(Details),
     Biggest = lists:sublist(

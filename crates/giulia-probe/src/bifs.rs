@@ -26,7 +26,7 @@ macro_rules! listed {
 const LIST: &[ListedBif] = listed! {
     "application": "loaded_applications" / 0 => "the version of Elixir",
     "application": "which_applications" / 1 => "running applications and their versions",
-    "erlang": "apply" / 3 => "many of these in one round trip, inside lists:zipwith3/3",
+    "erlang": "apply" / 3 => "many of these in one round trip, inside lists:zipwith3/4",
     "erlang": "convert_time_unit" / 3 => "the unit of the start time",
     "erlang": "memory" / 0 => "memory by kind",
     "erlang": "monotonic_time" / 0 => "uptime",
@@ -45,7 +45,7 @@ const LIST: &[ListedBif] = listed! {
     "init": "get_argument" / 1 => "flags of the VM, one by one, never the cookie",
     "lists": "map" / 2 => "one of these for many arguments",
     "lists": "zipwith" / 3 => "one of these for many arguments",
-    "lists": "zipwith3" / 3 => "many of these in one round trip",
+    "lists": "zipwith3" / 4 => "many of these in one round trip",
     "prim_file": "list_dir" / 1 => "open descriptors in /proc/self/fd",
     "prim_file": "read_file" / 1 => "files under /proc and /sys/fs/cgroup",
     "trace": "session_info" / 1 => "other tools' trace sessions (OTP 27 and later)",

@@ -114,7 +114,8 @@ fn is_proc_lib(mfa: &Mfa) -> bool {
     mfa.module == "proc_lib"
 }
 
-fn is_fun(mfa: &Mfa) -> bool {
+/// Spawned with a fun: what it was spawned with says nothing.
+pub(crate) fn is_fun(mfa: &Mfa) -> bool {
     mfa.module == "erlang" && mfa.function == "apply"
 }
 

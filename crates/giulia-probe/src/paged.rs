@@ -4,6 +4,7 @@
 //! window is two rounds of pages by our clock.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     time::{Duration, Instant},
@@ -17,7 +18,7 @@ use crate::{
     gates::{self, Caution},
     link::Link,
     look::{self, Brief, Leader, Look, Row, Sums},
-    naming::{Label, Traits},
+    naming::{Label, Traits, is_fun},
     probes::{
         activity,
         processes::{self, Answer, CLOSELY_MAX, Closeness, DICTIONARY_BYTES_MAX, MEMORY_MAIL_MAX},
@@ -29,6 +30,10 @@ use crate::{
 const PAGE: usize = 150;
 /// Processes that are asked on larger nodes.
 const SAMPLE: usize = 2000;
+
+/// Where signals are dangerous, only the busiest are signalled: a page passes between the look
+/// that finds them waiting and the question.
+const CAREFUL_TOP: usize = 20;
 
 const NAME: &str = processes::PROBE.name;
 
@@ -170,23 +175,35 @@ async fn rows(
     earlier: &HashMap<Pid, u64>,
 ) -> Result<Vec<Row>, Problem> {
     let careful = gates::caution(link.erts()) != Caution::None;
-    let mail = if careful { "priority" } else { "message_queue_len" };
-    let cheap = Term::list(["reductions", mail].map(Term::atom));
-    let first = infos(link, &pids, &cheap).await?;
-    let mut alike: [Vec<(Pid, u64)>; 3] = Default::default();
+    let cheap = if careful {
+        ["reductions", "status", "message_queue_data"]
+    } else {
+        ["reductions", "message_queue_len", "priority"]
+    };
+    let first = infos(link, &pids, &Term::list(cheap.map(Term::atom))).await?;
+    let worked = |pid: &Pid, now: u64| now.saturating_sub(earlier.get(pid).copied().unwrap_or(0));
+    let mut looked: Vec<(Pid, u64, &[Term<'_>])> = Vec::new();
     for (pid, info) in pids.into_iter().zip(&first) {
         let pairs = info.as_list().unwrap_or_default();
-        let Some(reductions) = answer::pair(pairs, "reductions").and_then(Term::as_int) else {
-            continue;
-        };
-        let letters = answer::pair(pairs, mail).and_then(Term::as_int).unwrap_or_default();
+        if let Some(now) = answer::pair(pairs, "reductions").and_then(|it| answer::uint(it).ok()) {
+            looked.push((pid, now, pairs));
+        }
+    }
+    looked.sort_by_key(|(pid, now, _)| Reverse(worked(pid, *now)));
+    let mut alike: [Vec<(Pid, u64)>; 3] = Default::default();
+    for (place, (pid, now, pairs)) in looked.into_iter().enumerate() {
+        let says =
+            |name: &str, value: &str| answer::pair(pairs, name).is_some_and(|it| it.is_atom(value));
+        let letters = answer::pair(pairs, "message_queue_len").and_then(Term::as_int);
+        let safe = says("status", "waiting") && says("message_queue_data", "on_heap");
         let [full, no_memory, poor] = &mut alike;
-        let list = match (careful, letters > MEMORY_MAIL_MAX) {
+        let list = match (careful, letters.unwrap_or_default() > MEMORY_MAIL_MAX) {
+            (true, _) if safe && place < CAREFUL_TOP => full,
             (true, _) => poor,
             (false, true) => no_memory,
             (false, false) => full,
         };
-        list.push((pid, u64::try_from(reductions).unwrap_or_default()));
+        list.push((pid, now));
     }
     let mut rows = Vec::new();
     let [full, no_memory, poor] = alike;
@@ -196,12 +213,14 @@ async fn rows(
         let pids: Vec<Pid> = some.iter().map(|(pid, _)| pid.clone()).collect();
         let infos = infos(link, &pids, &processes::items(link.erts(), closeness)).await?;
         let kept = dictionaries(link, &pids, &infos).await?;
-        for (((pid, since_start), info), kept) in some.into_iter().zip(&infos).zip(kept) {
-            let worked = since_start - earlier.get(&pid).copied().unwrap_or(0).min(since_start);
-            let ours = link.connection().local_name();
+        let stacks = stacks(link, &pids, &infos).await?;
+        let more = kept.into_iter().zip(stacks);
+        let ours = link.connection().local_name();
+        for (((pid, since_start), info), more) in some.into_iter().zip(&infos).zip(more) {
+            let worked = worked(&pid, since_start);
+            let row = row(pid, [since_start, worked], info, more);
             rows.extend(
-                row(pid, [since_start, worked], info, kept)
-                    .filter(|it| !it.leader.as_ref().is_some_and(|it| it.node.as_str() == ours)),
+                row.filter(|it| it.leader.as_ref().is_none_or(|it| it.node.as_str() != ours)),
             );
         }
     }
@@ -214,21 +233,44 @@ async fn dictionaries(
     pids: &[Pid],
     infos: &[Term<'static>],
 ) -> Result<Vec<Option<Term<'static>>>, Problem> {
-    let mut kept = vec![None; pids.len()];
-    if link.erts().at_least(&[14, 2]) {
-        return Ok(kept);
-    }
+    let by_key = link.erts().at_least(&[14, 2]);
     let small = |info: &Term<'_>| {
         let memory = answer::pair(info.as_list().unwrap_or_default(), "memory");
-        memory.and_then(Term::as_int).is_some_and(|it| it <= DICTIONARY_BYTES_MAX)
+        memory.and_then(Term::as_int).is_some_and(|it| !by_key && it <= DICTIONARY_BYTES_MAX)
     };
-    let at: Vec<usize> =
-        infos.iter().enumerate().filter(|(_, it)| small(it)).map(|(idx, _)| idx).collect();
+    of_some(link, pids, infos, "dictionary", small).await
+}
+
+/// Stacks of those that were spawned with a fun, and that may be signalled.
+async fn stacks(
+    link: &Link,
+    pids: &[Pid],
+    infos: &[Term<'static>],
+) -> Result<Vec<Option<Term<'static>>>, Problem> {
+    let nameless = |info: &Term<'_>| {
+        let pairs = info.as_list().unwrap_or_default();
+        let initial = answer::pair(pairs, "initial_call").and_then(look::as_mfa);
+        answer::pair(pairs, "current_function").is_some() && initial.is_some_and(|it| is_fun(&it))
+    };
+    of_some(link, pids, infos, "current_stacktrace", nameless).await
+}
+
+/// One more item of those whose first answer says so; the value, without its key.
+async fn of_some(
+    link: &Link,
+    pids: &[Pid],
+    infos: &[Term<'static>],
+    item: &'static str,
+    wanted: impl Fn(&Term<'_>) -> bool,
+) -> Result<Vec<Option<Term<'static>>>, Problem> {
+    let mut kept = vec![None; pids.len()];
+    let some = infos.iter().enumerate().filter(|(_, it)| wanted(it));
+    let at: Vec<usize> = some.map(|(idx, _)| idx).collect();
     let some: Vec<Pid> = at.iter().filter_map(|idx| pids.get(*idx).cloned()).collect();
-    let found = self::infos(link, &some, &Term::atom("dictionary")).await?;
+    let found = self::infos(link, &some, &Term::atom(item)).await?;
     for (idx, it) in at.into_iter().zip(found) {
-        if let Some(slot) = kept.get_mut(idx) {
-            *slot = Some(it);
+        if let (Some(slot), Term::Tuple(mut pair)) = (kept.get_mut(idx), it) {
+            *slot = pair.pop();
         }
     }
     Ok(kept)
@@ -239,7 +281,7 @@ fn row(
     pid: Pid,
     [since_start, worked]: [u64; 2],
     info: &Term<'static>,
-    kept: Option<Term<'static>>,
+    (kept, stack): (Option<Term<'static>>, Option<Term<'static>>),
 ) -> Option<Row> {
     let pairs: Vec<&Term<'_>> =
         info.as_list()?.iter().filter_map(|it| it.as_tuple()?.get(1)).collect();
@@ -248,7 +290,7 @@ fn row(
     else {
         return None;
     };
-    let dictionary = kept.as_ref().and_then(|it| it.as_tuple()?.get(1)?.as_list());
+    let dictionary = kept.as_ref().and_then(Term::as_list);
     let key = |name: &str| answer::pair(dictionary?, name);
     let number = |it: &Term<'_>| it.as_int().and_then(|it| u64::try_from(it).ok());
     let traits = Traits {
@@ -256,7 +298,7 @@ fn row(
         label: key("$process_label").map_or_else(|| Label::new(label), Label::new),
         call: key("$initial_call").map_or_else(|| look::as_mfa(call), look::as_mfa),
         initial: look::as_mfa(initial),
-        outermost: None,
+        outermost: stack.as_ref().and_then(|it| look::as_mfa(it.as_list()?.last()?)),
     };
     Some(Row {
         pid,

@@ -15,9 +15,7 @@ const WIDTH_OF_FILES: usize = 100;
 /// An answer, as text or as a document.
 pub(crate) fn answer(answer: &dyn AnyAnswer, json: bool, color: When) -> anyhow::Result<()> {
     if json {
-        let mut text = serde_json::to_string_pretty(&answer.to_json()?)?;
-        text.push('\n');
-        return data(&text);
+        return data(&answer.json_text()?);
     }
     let terminal = io::stdout().is_terminal();
     let width = terminal_size::terminal_size().filter(|_| terminal);

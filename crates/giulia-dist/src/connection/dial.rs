@@ -24,7 +24,8 @@ pub(super) async fn connect(target: &Target, config: &Config) -> Result<Arc<Shar
     let deadline = Instant::now() + config.connect_timeout;
     let tls = config.tls.as_ref().map(|it| it.prepare(&target.name)).transpose()?;
     let setup = Setup {
-        expected: Some(&target.name),
+        target: &target.name,
+        is_name_checked: true,
         identity: identity(&config.local, &target.name)?,
         cookie: Some(&config.cookie),
         challenge: random()?,
@@ -92,7 +93,8 @@ async fn knock_as(
 ) -> Result<Knock, Error> {
     let tls = tls.map(|it| it.prepare(&target.name)).transpose()?;
     let setup = Setup {
-        expected: None,
+        target: &target.name,
+        is_name_checked: false,
         identity: Identity::Dynamic { host: own_host(mode) },
         cookie: None,
         challenge: 0,
@@ -114,12 +116,11 @@ async fn knock_as(
 
 /// A TCP connection to the node's port, wherever that is.
 async fn dial(target: &Target, deadline: Instant) -> Result<TcpStream, Error> {
-    let (host, port) = match &target.at {
-        Some(at) => net::split_address(at)?,
-        None => {
-            let port = epmd::port_please_until(&target.name, target.epmd_port, deadline).await?;
-            (target.name.host(), port)
-        }
+    let (host, port) = if let Some(at) = &target.at {
+        net::split_address(at)?
+    } else {
+        let port = epmd::port_please_until(&target.name, target.epmd_port, deadline).await?;
+        (target.name.host(), port)
     };
     match net::dial(host, port, deadline).await {
         Ok((stream, address)) => {
@@ -182,7 +183,7 @@ async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
     deadline: Instant,
     tls: Option<&Prepared>,
 ) -> Result<(S, BytesMut, Finish), Error> {
-    let who = setup.expected.map_or_else(|| "the node".to_owned(), ToString::to_string);
+    let who = setup.target.as_str();
     let (mut handshake, mut output) = Handshake::start(setup);
     let mut buffer = BytesMut::with_capacity(1_024);
     loop {
@@ -193,7 +194,7 @@ async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
             };
             match timeout_at(deadline, write).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(ended(&handshake, tls, &who, error)),
+                Ok(Err(error)) => return Err(ended(&handshake, tls, who, error)),
                 Err(_) => return Err(handshake.timed_out()),
             }
             output.clear();
@@ -209,7 +210,7 @@ async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
             Progress::Read => match timeout_at(deadline, stream.read_buf(&mut buffer)).await {
                 Ok(Ok(0)) => return Err(handshake.closed()),
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Err(ended(&handshake, tls, &who, error)),
+                Ok(Err(error)) => return Err(ended(&handshake, tls, who, error)),
                 Err(_) => return Err(handshake.timed_out()),
             },
         }

@@ -236,7 +236,7 @@ fn signal(shared: &Shared, control: Control, payload: Bytes) {
             let reason = Payload::new(reason.map_or(payload, Bytes::from));
             went_down(shared, from, &to, reference, reason);
         }
-        Control::Link { from, to } => linked(shared, from, &to),
+        Control::Link { from, to } => linked(shared, &from, &to),
         Control::Unlink { from, to } => {
             with_inbox(shared, &to, |it| it.unlinked_by(&from));
         }
@@ -248,7 +248,7 @@ fn signal(shared: &Shared, control: Control, payload: Bytes) {
         Control::UnlinkIdAck { id, from, to } => {
             with_inbox(shared, &to, |it| it.acknowledged(id, &from));
         }
-        Control::Monitor { from, to, reference } => monitored(shared, from, to, reference),
+        Control::Monitor { from, to, reference } => monitored(shared, &from, &to, &reference),
         Control::Demonitor { to: Process::Pid(to), reference, .. } => {
             with_inbox(shared, &to, |it| it.demonitored(&reference));
         }
@@ -266,22 +266,19 @@ fn signal(shared: &Shared, control: Control, payload: Bytes) {
 
 /// The rest of the message is dropped as it comes; whoever waits for it hears of it now.
 fn oversized(shared: &Shared, control: Control, head: &[u8], n_bytes: usize) {
-    match control {
-        Control::Exit { from, to, .. } => {
-            if to == shared.call_pid {
-                answer(shared, &from, head, Outcome::Oversized(n_bytes));
-            } else {
-                link_broke(shared, from, &to, atom("message_too_large"));
-            }
+    let reason = || atom("message_too_large");
+    if let Control::Exit { from, to, .. } = control {
+        if to == shared.call_pid {
+            answer(shared, &from, head, Outcome::Oversized(n_bytes));
+        } else {
+            link_broke(shared, from, &to, reason());
         }
-        Control::MonitorExit { from, to, reference, .. } => {
-            let reason = Payload::new(atom("message_too_large"));
-            went_down(shared, from, &to, reference, reason);
-        }
-        Control::Send { to } => {
-            with_inbox(shared, &to, |it| it.count_dropped());
-        }
-        _ => shared.count_ignored(),
+    } else if let Control::MonitorExit { from, to, reference, .. } = control {
+        went_down(shared, from, &to, reference, Payload::new(reason()));
+    } else if let Control::Send { to } = control {
+        with_inbox(shared, &to, |it| it.count_dropped());
+    } else {
+        shared.count_ignored();
     }
 }
 
@@ -401,19 +398,19 @@ fn spawned(shared: &Shared, reference: &Reference, is_linked: bool, result: Resu
     }
 }
 
-fn linked(shared: &Shared, from: Pid, to: &Pid) {
+fn linked(shared: &Shared, from: &Pid, to: &Pid) {
     // The parent of calls lives as long as the connection, whose end the node notices itself.
     if *to == shared.call_pid {
         return;
     }
     let may = with_inbox(shared, to, |it| it.linked_by(from.clone()));
     if may != Some(true) {
-        shared.force(&control::exit_link(shared.flags, to, &from, Term::atom("noproc")));
+        shared.force(&control::exit_link(shared.flags, to, from, Term::atom("noproc")));
     }
 }
 
-fn monitored(shared: &Shared, from: Pid, to: Process, reference: Reference) {
-    let may = match &to {
+fn monitored(shared: &Shared, from: &Pid, to: &Process, reference: &Reference) {
+    let may = match to {
         Process::Pid(pid) if *pid == shared.call_pid => return,
         Process::Pid(pid) => {
             with_inbox(shared, pid, |it| it.monitored(reference.clone(), from.clone()))
@@ -422,7 +419,7 @@ fn monitored(shared: &Shared, from: Pid, to: Process, reference: Reference) {
     };
     if may != Some(true) {
         let reason = Term::atom("noproc");
-        shared.force(&control::monitor_exit(shared.flags, &to, &from, &reference, reason));
+        shared.force(&control::monitor_exit(shared.flags, to, from, reference, reason));
     }
 }
 

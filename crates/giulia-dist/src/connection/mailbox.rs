@@ -357,16 +357,20 @@ impl Drop for Mailbox {
         let shared = self.connection.shared();
         let removed = shared.state().mailboxes.remove(&(self.pid.id, self.pid.serial));
         let Some(inbox) = removed else { return };
-        let reason = || Term::atom("shutdown");
+        #[expect(clippy::iter_over_hash_type, reason = "the order means nothing")]
         for (pid, link) in &inbox.links {
             if link.unlinked.is_none() {
-                shared.force(&control::exit_link(shared.flags, &self.pid, pid, reason()));
+                let reason = Term::atom("shutdown");
+                shared.force(&control::exit_link(shared.flags, &self.pid, pid, reason));
             }
         }
         let us = by_pid(&self.pid);
+        #[expect(clippy::iter_over_hash_type, reason = "the order means nothing")]
         for (reference, pid) in &inbox.monitored_by {
-            shared.force(&control::monitor_exit(shared.flags, &us, pid, reference, reason()));
+            let reason = Term::atom("shutdown");
+            shared.force(&control::monitor_exit(shared.flags, &us, pid, reference, reason));
         }
+        #[expect(clippy::iter_over_hash_type, reason = "the order means nothing")]
         for (reference, process) in &inbox.monitors {
             shared.force(&(control::demonitor(&self.pid, process, reference), None));
         }

@@ -29,7 +29,7 @@ use crate::{
 pub(super) const REQUEST_BYTES_MAX: usize = 64 << 10;
 
 /// A node that has not told the pid of a new process after this long will not do so.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 
 /// The state of one connection.
 #[derive(Debug)]

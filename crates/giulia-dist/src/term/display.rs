@@ -15,7 +15,7 @@ const LEN_MAX: usize = 1000;
 
 /// Bytes of a big integer up to which it is written in decimal; the work grows with their
 /// square. Beyond, it is written as `16#…`.
-const DECIMAL_MAX: usize = 256;
+const DECIMAL_MAX: usize = 400;
 
 /// Passes text on until there was enough of it, then fails.
 struct Bounded<'f, 'w> {

@@ -410,6 +410,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Calls `read` once for each pair of a map; it must consume the key and the value.
+    ///
+    /// # Errors
+    /// What `read` returns, and when the next term is not a map.
+    #[inline]
+    pub fn each_pair(
+        &mut self,
+        mut read: impl FnMut(&mut Self) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        for _ in 0..self.map()? {
+            read(self)?;
+        }
+        Ok(())
+    }
+
     /// A pid.
     ///
     /// # Errors

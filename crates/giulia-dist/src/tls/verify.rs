@@ -40,17 +40,24 @@ pub(super) fn verifier(
     }))
 }
 
-/// Why a certificate is not trusted, for people.
+/// Why a certificate is not trusted, and what to do about it.
 pub(super) fn reason(error: &CertificateError) -> String {
-    match error {
-        CertificateError::UnknownIssuer => {
-            "it is signed by none of the authorities given".to_owned()
-        }
-        CertificateError::Other(it) if it.to_string().contains("UnsupportedCertVersion") => {
-            "it is an X.509 certificate of version 1, which names no host".to_owned()
-        }
-        _ => error.to_string(),
+    if let CertificateError::UnknownIssuer = error {
+        return "it is signed by none of the authorities given; give the one that signed it with --tls-cacert".to_owned();
     }
+    if let CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } =
+        error
+    {
+        return format!(
+            "{error}; give a name that it has with --tls-server-name, or check the chain only with --tls-verify ca"
+        );
+    }
+    if let CertificateError::Other(it) = error
+        && it.to_string().contains("UnsupportedCertVersion")
+    {
+        return "it is an X.509 certificate of version 1, which names no host; check the chain only with --tls-verify ca".to_owned();
+    }
+    format!("{error}; the node needs another certificate")
 }
 
 #[derive(Debug)]

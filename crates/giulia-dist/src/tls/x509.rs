@@ -177,7 +177,79 @@ fn digits(seconds: u64) -> Digits {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio_rustls::rustls::crypto::ring;
+
     use super::*;
+
+    /// `openssl req -x509` with a key on P-256, `CN=ca`.
+    const AUTHORITY: &str = "\
+         3082016e30820115a00302010202146418adae4105c3a676cd57f38ffda1ca643c538d300a06082a8648\
+         ce3d040302300d310b300906035504030c026361301e170d3236313132323135303830395a170d333631\
+         3131393135303830395a300d310b300906035504030c0263613059301306072a8648ce3d020106082a86\
+         48ce3d03010703420004283047ee22b9e8ab07a0b7eca63b9cd6f30d12b0381f534b32fab2db3c63c434\
+         a14a877e7b09cab320cf839c2a6a4953835feb5dadf16412c16ee097ebe6b2bea3533051301d0603551d\
+         0e0416041460299a6355dc9607a4306269eeb93803cfae8478301f0603551d2304183016801460299a63\
+         55dc9607a4306269eeb93803cfae8478300f0603551d130101ff040530030101ff300a06082a8648ce3d\
+         040302034700304402203260a011ec777c26f2d3ea37411d5987765590c4c1625a85d4bbef87b4f542f3\
+         02203567cc15115699371d90a82f80ba74ef6781b6ddfbd5887c7f5a75e7f38be430";
+    /// `openssl x509 -req` without extensions, signed by it: version 1, `CN=leaf`.
+    const LEAF: &str = "\
+         308201163081bd021410d724b08b8bf90eaf1b52b4dc355308112477e5300a06082a8648ce3d04030230\
+         0d310b300906035504030c026361301e170d3236313132323135303830395a170d333631313139313530\
+         3830395a300f310d300b06035504030c046c6561663059301306072a8648ce3d020106082a8648ce3d03\
+         010703420004c308f81c20068f1ec8fb3528388f66a60b04f7ba1bb6397aebcd8d68dda0e5fba5dfbc4d\
+         a331b54893945e85d462001ac170f20772d56585fdbaf13b62784560300a06082a8648ce3d0403020348\
+         003045022100c705c6a399bdba24c5d6472fd69b8dad61a16b088b7284fe771a24ce4e40228e0220211d\
+         f5fb55ae92f07756283630a83a3c39519a34bfa3ace5b4177ac764768e6d";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<char> = hex.chars().filter(|it| !it.is_whitespace()).collect();
+        let byte =
+            |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
+        digits.chunks(2).map(byte).collect()
+    }
+
+    fn is_signed(issuer: &[u8], leaf: &[u8]) -> bool {
+        let algorithms = ring::default_provider().signature_verification_algorithms;
+        let (issuer, leaf) =
+            (Certificate::parse(issuer).unwrap(), Certificate::parse(leaf).unwrap());
+        issuer.subject == leaf.issuer
+            && issuer.signed(algorithms.all, leaf.tbs, leaf.signature_algorithm, leaf.signature)
+    }
+
+    #[test]
+    fn a_certificate_of_version_1_is_read_and_its_signature_checked() {
+        let (authority, leaf) = (bytes(AUTHORITY), bytes(LEAF));
+        assert!(is_signed(&authority, &leaf));
+        // Not by itself, and not after any change of what is signed.
+        assert!(!is_signed(&leaf, &leaf));
+        let mut forged = leaf.clone();
+        let name = forged.windows(4).position(|it| it == b"leaf").unwrap();
+        forged[name] = b'L';
+        assert!(!is_signed(&authority, &forged));
+    }
+
+    #[test]
+    fn a_certificate_is_valid_within_its_years() {
+        let leaf = bytes(LEAF);
+        let certificate = Certificate::parse(&leaf).unwrap();
+        let at =
+            |seconds| certificate.valid(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        // Made on 2026-11-22, for ten years.
+        at(1_800_000_000).unwrap();
+        at(1_700_000_000).unwrap_err();
+        at(2_200_000_000).unwrap_err();
+    }
+
+    #[test]
+    fn a_certificate_cut_short_is_none() {
+        let leaf = bytes(LEAF);
+        for length in 0..leaf.len() {
+            assert!(Certificate::parse(&leaf[..length]).is_none(), "{length}");
+        }
+    }
 
     #[test]
     fn seconds_become_a_date() {

@@ -26,10 +26,12 @@ pub(crate) fn read(answers: &[Answer]) -> Result<Memory, Problem> {
             answer::uint,
         )
     };
+    // Its definition; ERTS 11 subtracts without a sign and can tell 2^64 too much (seen on 11.1.8).
+    let (total_bytes, processes_bytes) = (kind("total")?, kind("processes")?);
     Ok(Memory {
-        total_bytes: kind("total")?,
-        processes_bytes: kind("processes")?,
-        system_bytes: kind("system")?,
+        total_bytes,
+        processes_bytes,
+        system_bytes: total_bytes.saturating_sub(processes_bytes),
         atom_bytes: kind("atom")?,
         binary_bytes: kind("binary")?,
         code_bytes: kind("code")?,

@@ -167,6 +167,8 @@ fn flags(given: &[(&str, Vec<String>)], told: &[Term<'_>]) -> Vec<String> {
             flags.push(format!("{name} {value}"));
         }
     }
+    // Scripts like to say the same twice.
+    flags.dedup();
     flags
 }
 

@@ -39,14 +39,17 @@ pub(crate) const CLOSELY_MAX: u64 = 10_000;
 const BUSIEST: i64 = 2000;
 /// Where signals are dangerous ([`Caution::Signals`]): half of that, whatever there is.
 const CAUTIOUS: i64 = 1000;
+/// Who runs is asked when it waits: now, or a few milliseconds later.
+const CAUTIOUS_WAITS_MS: [i64; 4] = [0, 3, 7, 13];
 /// `memory` of a process walks its mailbox: 9 ms at 2 million messages (measured).
 pub(crate) const MEMORY_MAIL_MAX: i64 = 100_000;
 /// Whole dictionaries are copied only out of processes with less memory than this, in bytes.
 pub(crate) const DICTIONARY_BYTES_MAX: i64 = 64 << 10;
 
-/// Heap for one look: 8 MB, and 560 bytes for each process. The highest that a look at 200,000
-/// needed, counted as the VM counts it (old and new heap while collecting), was 400 bytes each.
-const HEAP_WORDS_BASE: u64 = 1_000_000;
+/// Heap for one look: 32 MB for what is looked at closely (a slice of 250 whole dictionaries of
+/// 64 KiB is 16 MB), and 560 bytes for each process. A look at 200,000 processes passed with
+/// 240 to 400 bytes each, counted as the VM counts: old and new heap while it collects.
+const HEAP_WORDS_BASE: u64 = 4_000_000;
 const HEAP_WORDS_EACH: u64 = 70;
 /// 800 MB: a node with more than 1.4 million processes is not looked at.
 const HEAP_WORDS_MAX: u64 = 100_000_000;
@@ -131,6 +134,9 @@ fn argument(link: &Link, top: usize, window: Option<Duration>, caution: Caution)
         Term::list(first.map(Term::atom)),
         choose(link.erts(), careful),
         dictionary,
+        Term::list(
+            if careful { &CAUTIOUS_WAITS_MS[..] } else { &[0] }.iter().copied().map(Term::int),
+        ),
         Term::atom(link.connection().local_name().to_owned()),
     ])
 }

@@ -95,7 +95,7 @@ fn connections_that_go_wrong() {
         (connects(After::DeepTerm), "deep", vec!["nested", "limit"]),
         (connects(After::WideTerm), "wide", vec!["announced", "left"]),
         (connects(After::CompressedFourGiB), "compressed", vec!["limit", "compressed"]),
-        (connects(After::GarbageFrames), "frames", vec!["protocol", "understand", "frame"]),
+        (connects(After::GarbageFrames), "frames", vec!["not a term", "frame"]),
         (connects(After::TicksOnly), "ticks", vec!["did not answer", "took longer"]),
         (connects(After::Silent), "silent", vec!["did not answer", "took longer"]),
     ]);

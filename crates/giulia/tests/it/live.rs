@@ -57,7 +57,7 @@ fn every_command_works_on_every_shape_of_node() {
             let windowed = answer(&mut ask(&node, "snapshot", &["--window", "200ms"]));
             assert!(windowed.contains("rates measured over"), "{windowed}");
             let json = answer(&mut ask(&node, "snapshot", &["--json", "--no-eval"]));
-            assert!(json.contains("\"schema\": \"giulia.snapshot/1\""), "{json}");
+            assert!(json.starts_with("{\n  \"schema\": \"giulia.snapshot/1\""), "{json}");
             let host = name.split('@').nth(1).unwrap();
             let mut nodes = giulia(&["nodes", host, "--auth"]);
             nodes.env("GIULIA_COOKIE", node.cookie());
@@ -98,6 +98,20 @@ fn looking_at_the_nodes_of_a_host_writes_nothing_into_their_logs() {
         // The log is written by another process of the node; give it the time.
         node.eval("timer:sleep(200)");
         assert_eq!(node.log(), before);
+    });
+}
+
+#[test]
+fn a_frozen_node_does_not_hide_the_others() {
+    for_each_otp("giulia::a_frozen_node_does_not_hide_the_others", |otp| {
+        let frozen = Node::builder(otp).name("frozen").start();
+        let well = Node::builder(otp).name("well").epmd(frozen.epmd()).start();
+        frozen.freeze();
+        let mut nodes = giulia(&["nodes", "127.0.0.1", "--timeout", "1s"]);
+        let text = answer(nodes.env("ERL_EPMD_PORT", well.epmd_port().to_string()));
+        let line = |name: &str| text.lines().find(|it| it.trim_start().starts_with(name)).unwrap();
+        assert!(line("well@127.0.0.1").ends_with("  answers"), "{text}");
+        assert!(line("frozen ").contains("no answer"), "{text}");
     });
 }
 

@@ -1,0 +1,216 @@
+//! Against real nodes of every OTP: what is told is true, and nothing is left behind.
+
+use std::time::Duration;
+
+use giulia_model::{Processes, Snapshot};
+use giulia_probe::{AttachOptions, Link, SnapshotOptions, dist, snapshot, tracers};
+use giulia_testkit::{Node, Otp, for_each_otp};
+
+/// 20 processes that work in ratio 1:2:…:20, paced by count; 30 with a label; a mailbox of 1,000;
+/// a table of 2,000 objects.
+const PLANTED: &str = r#"
+Work = fun Work(0) -> ok; Work(N) -> Work(N - 1) end,
+Busy = fun Busy(K) -> receive stop -> ok after 20 -> Work(60 * K), Busy(K) end end,
+[proc_lib:spawn(fun() -> register(list_to_atom("busy_" ++ integer_to_list(K)), self()), Busy(K) end) || K <- lists:seq(1, 20)],
+[proc_lib:spawn(fun() -> put('$process_label', {room, K}), receive stop -> ok end end) || K <- lists:seq(1, 30)],
+register(full, spawn(fun() -> receive stop -> ok end end)),
+[full ! letter || _ <- lists:seq(1, 1000)],
+spawn(fun() -> ets:insert(ets:new(planted, [public]), [{I} || I <- lists:seq(1, 2000)]), receive stop -> ok end end),
+timer:sleep(200)
+"#;
+
+struct Asked {
+    link: Link,
+    seen: Snapshot,
+}
+
+/// A runtime of one thread, as the program has.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(future)
+}
+
+async fn attach(node: &Node, no_eval: bool) -> Link {
+    let mut target = dist::Target::new(node.name().parse().unwrap());
+    target.epmd_port = node.epmd_port();
+    let config = dist::Config::new(dist::Cookie::new(node.cookie()));
+    let options = AttachOptions { no_eval, ..AttachOptions::new(config) };
+    Link::attach(&target, &options).await.unwrap()
+}
+
+async fn ask(node: &Node, no_eval: bool, window_ms: Option<u64>) -> Asked {
+    let link = attach(node, no_eval).await;
+    let options = SnapshotOptions { window: window_ms.map(Duration::from_millis), top: 20 };
+    let seen = snapshot(&link, &options).await;
+    Asked { link, seen }
+}
+
+fn processes(seen: &Snapshot) -> &Processes {
+    seen.processes.as_ref().unwrap_or_else(|| panic!("{:?}", seen.not_seen))
+}
+
+fn planted(otp: &Otp) -> Node {
+    Node::builder(otp).name("planted").eval(PLANTED).start()
+}
+
+fn has_signal_bugs(otp: &Otp) -> bool {
+    otp.release == 25
+}
+
+#[test]
+fn every_part_of_a_snapshot_is_seen() {
+    for_each_otp("every_part_of_a_snapshot_is_seen", |otp| {
+        let node = Node::builder(otp).elixir().start();
+        for no_eval in [false, true] {
+            let seen = run(ask(&node, no_eval, None)).seen;
+            let missing: Vec<_> =
+                seen.not_seen.iter().filter(|it| !it.what.starts_with("mailboxes")).collect();
+            assert!(missing.is_empty(), "{missing:?}");
+            let facts = seen.node.unwrap();
+            assert_eq!(facts.otp_release, otp.release.to_string());
+            assert!(facts.elixir_version.is_some());
+            assert_eq!(facts.code_mode, "interactive");
+            assert_eq!(facts.connected_nodes, Vec::<String>::new());
+            assert!(!facts.flags.iter().any(|it| it.contains(node.cookie())), "{:?}", facts.flags);
+            assert!(facts.applications.iter().any(|it| it.name == "logger"));
+            assert_eq!(seen.host.unwrap().os_pid, u64::from(node.os_pid()));
+        }
+    });
+}
+
+#[test]
+fn shares_ranks_sizes_and_names_are_those_planted() {
+    for_each_otp("shares_ranks_sizes_and_names_are_those_planted", |otp| {
+        let node = planted(otp);
+        let seen = run(ask(&node, false, Some(2000))).seen;
+        let window = seen.window.unwrap();
+        assert!((2000.0..2400.0).contains(&window.elapsed_ms), "{window:?}");
+        let processes = processes(&seen);
+        assert!(seen.activity.is_some_and(|it| it.reductions.in_window.is_some()));
+        for (place, row) in processes.top_by_reductions.iter().take(10).enumerate() {
+            let rank: usize = row.name.strip_prefix("busy_").unwrap().parse().unwrap();
+            assert!(rank.abs_diff(20 - place) <= 1, "place {place} is {}", row.name);
+            let share = f64::from(u32::try_from(rank).unwrap()) / 210.0;
+            assert!((row.reductions_share - share).abs() < 0.02, "{row:?} against {share}");
+        }
+        let groups = &processes.by_initial_call;
+        assert!(!groups.iter().any(|it| it.name.contains("proc_lib")), "{groups:?}");
+        let rooms = groups.iter().find(|it| it.name == "{room,_}").unwrap();
+        assert_eq!(rooms.processes, 30);
+        let full = &processes.top_by_mailbox[0];
+        assert_eq!((full.name.as_str(), full.mailbox_len), ("full", Some(1000)));
+        let tables = seen.ets.unwrap();
+        let table = tables.top_by_memory.iter().find(|it| it.name == "planted").unwrap();
+        assert_eq!(table.size, 2000);
+        let counted = seen.counts.unwrap().processes.count;
+        assert!(processes.ranking_coverage.total.abs_diff(counted) <= 3, "{counted}");
+        assert!(seen.impact.round_trips <= 4, "{:?}", seen.impact);
+        assert_eq!(seen.impact.changed, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn without_evaluation_the_same_is_told() {
+    for_each_otp("without_evaluation_the_same_is_told", |otp| {
+        let node = planted(otp);
+        let seen = run(ask(&node, true, Some(1000))).seen;
+        let processes = processes(&seen);
+        assert_eq!(processes.top_by_reductions[0].name, "busy_20");
+        if has_signal_bugs(otp) {
+            assert_eq!(processes.top_by_mailbox, []);
+            assert!(seen.not_seen.iter().any(|it| it.what.starts_with("mailboxes")));
+        } else {
+            assert_eq!(processes.top_by_mailbox[0].mailbox_len, Some(1000));
+            let rooms = processes.by_initial_call.iter().find(|it| it.name == "{room,_}");
+            assert_eq!(rooms.unwrap().processes, 30);
+        }
+        let groups = &processes.by_initial_call;
+        assert!(!groups.iter().any(|it| it.name.contains("proc_lib")), "{groups:?}");
+        assert!(!node.eval("code:is_loaded(erl_eval)").is_empty());
+    });
+}
+
+/// What OTP itself loads in interactive mode because we evaluate; nothing without evaluation.
+const AUTOLOADED: [&str; 5] = ["erl_eval", "erl_internal", "erl_lint", "erl_anno", "orddict"];
+
+#[test]
+fn nothing_is_left_behind_and_a_second_look_adds_no_atom() {
+    for_each_otp("nothing_is_left_behind_and_a_second_look_adds_no_atom", |otp| {
+        for no_eval in [false, true] {
+            let node = Node::builder(otp).start();
+            let before = node.residue();
+            drop(run(ask(&node, no_eval, Some(100))));
+            let first = settled(&node);
+            let change = before.diff(&first);
+            for module in change.new_in("modules") {
+                assert!(!no_eval && AUTOLOADED.contains(&module.as_str()), "loaded {module}");
+            }
+            let atoms = first.count("atoms") - before.count("atoms");
+            // Our node's name, stand-ins, variables of the forms, atoms of what is autoloaded.
+            assert!(atoms <= if no_eval { 30 } else { 400 }, "{atoms} new atoms");
+            let rest = change.without(&["modules", "atoms", "nodes_known"]);
+            assert!(rest.is_empty(), "{rest}");
+            drop(run(ask(&node, no_eval, Some(100))));
+            let second = settled(&node);
+            assert_eq!(second.count("atoms"), first.count("atoms"));
+        }
+    });
+}
+
+/// The node takes a moment to notice that we are gone.
+fn settled(node: &Node) -> giulia_testkit::Residue {
+    for _ in 0..50 {
+        if node.eval("erlang:nodes(connected)") == "[]" {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    node.residue()
+}
+
+#[test]
+fn another_tools_tracing_is_found() {
+    for_each_otp("another_tools_tracing_is_found", |otp| {
+        let node = Node::builder(otp).start();
+        run(async {
+            let link = attach(&node, true).await;
+            assert_eq!(tracers(&link).await.unwrap(), Vec::<String>::new());
+        });
+        node.eval(
+            "spawn(fun() -> register(redbug, self()), erlang:trace(new_processes, true, [call]), timer:sleep(infinity) end), timer:sleep(50)",
+        );
+        run(async {
+            let link = attach(&node, true).await;
+            let found = tracers(&link).await.unwrap().join("; ");
+            assert!(found.contains("flags on new processes"), "{found}");
+            assert!(found.contains("redbug"), "{found}");
+        });
+    });
+}
+
+#[test]
+fn larger_nodes_are_sampled_and_say_so() {
+    for_each_otp("larger_nodes_are_sampled_and_say_so", |otp| {
+        let many = "[spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 15000)], ok";
+        let node = Node::builder(otp).eval(many).eval(PLANTED).start();
+        let asked = run(ask(&node, false, Some(1000)));
+        let processes = processes(&asked.seen);
+        let (ranking, groups) = (processes.ranking_coverage, processes.group_coverage);
+        assert!(ranking.total > 15_000 && !ranking.sampled, "{ranking:?}");
+        assert!(groups.sampled && groups.asked < 5000, "{groups:?}");
+        let busy: f64 = processes
+            .top_by_reductions
+            .iter()
+            .filter(|it| it.name.starts_with("busy_"))
+            .map(|it| it.reductions_share)
+            .sum();
+        assert!(busy > 0.95, "{busy}");
+        let reply = asked.seen.impact.questions.iter().find(|it| it.probe == "processes").unwrap();
+        assert!(reply.received_bytes < 64 << 10, "{reply:?}");
+        assert!(!asked.link.connection().is_closed());
+        let paged = run(ask(&node, true, None)).seen;
+        let ranking = paged.processes.unwrap().ranking_coverage;
+        assert!(ranking.sampled && ranking.asked < 3000, "{ranking:?}");
+    });
+}

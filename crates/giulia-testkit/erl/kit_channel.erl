@@ -136,12 +136,13 @@ armed(Mfa) ->
         {all, Items} -> lists:any(fun({_, Set}) -> Set =/= false end, Items)
     end.
 
-%% OTP 27 and later; the legacy session is always there.
+%% OTP 27 and later. The legacy session is always there, and a module that nobody loaded has
+%% made no session.
 sessions() ->
     case erlang:function_exported(trace, session_info, 1) of
         true ->
             case trace:session_info(all) of
-                Sessions when is_list(Sessions) -> Sessions;
+                Sessions when is_list(Sessions) -> Sessions -- [{legacy, default}];
                 _ -> []
             end;
         false -> []

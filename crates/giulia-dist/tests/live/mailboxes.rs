@@ -21,10 +21,8 @@ fn a_message_from_the_target_arrives() {
             let hello = Term::tuple([Term::atom("hello"), Term::int(42)]);
             let send = call("erlang", "send", [Term::Pid(mailbox.pid().clone()), hello.clone()]);
             ask(&connection, &send).await.unwrap();
-            match next(&mut mailbox).await {
-                Message::Term(payload) => assert_eq!(payload.term().unwrap(), hello),
-                other => panic!("{other:?}"),
-            }
+            let Message::Term(payload) = next(&mut mailbox).await else { panic!("no message") };
+            assert_eq!(payload.term().unwrap(), hello);
         });
     });
 }
@@ -84,30 +82,27 @@ fn ends_of_processes_are_told_with_their_reason() {
             node.eval(&format!("exit(list_to_pid(\"{}\"), planned)", spawned.pid.local()));
             let (mut n_exits, mut n_downs) = (0, 0);
             for _ in 0..2 {
-                match next(&mut mailbox).await {
-                    Message::Exit { from, reason, .. } => {
-                        assert_eq!(from, spawned.pid);
-                        assert!(reason.term().unwrap().is_atom("planned"));
-                        n_exits += 1;
-                    }
-                    Message::Down { reference, reason, .. } => {
-                        assert_eq!(Some(reference), spawned.monitor);
-                        assert!(reason.term().unwrap().is_atom("planned"));
-                        n_downs += 1;
-                    }
-                    other => panic!("{other:?}"),
+                let message = next(&mut mailbox).await;
+                if let Message::Exit { from, reason, .. } = &message {
+                    assert_eq!(*from, spawned.pid);
+                    assert!(reason.term().unwrap().is_atom("planned"));
+                    n_exits += 1;
+                } else if let Message::Down { reference, reason, .. } = &message {
+                    assert_eq!(Some(reference), spawned.monitor.as_ref());
+                    assert!(reason.term().unwrap().is_atom("planned"));
+                    n_downs += 1;
+                } else {
+                    panic!("{message:?}");
                 }
             }
             assert_eq!((n_exits, n_downs), (1, 1));
             // A monitor on what is gone already answers at once.
             let reference = mailbox.monitor(&spawned.pid).await.unwrap();
-            match next(&mut mailbox).await {
-                Message::Down { reference: told, reason, .. } => {
-                    assert_eq!(told, reference);
-                    assert!(reason.term().unwrap().is_atom("noproc"));
-                }
-                other => panic!("{other:?}"),
-            }
+            let Message::Down { reference: told, reason, .. } = next(&mut mailbox).await else {
+                panic!("no end")
+            };
+            assert_eq!(told, reference);
+            assert!(reason.term().unwrap().is_atom("noproc"));
         });
     });
 }

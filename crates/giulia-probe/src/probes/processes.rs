@@ -5,10 +5,10 @@
 //! `--no-eval` the same functions in pages of 150 processes, above 10,000 of a sample of 2,000.
 //! First OTP: 23. Labels from ERTS 15.2; single dictionary keys from ERTS 14.2, before that the
 //! whole dictionary of processes below 64 KiB.
-//! Cost: 200,000 processes took 0.16 s of one scheduler without a window and 0.27 s with one (best
-//! of seven on OTP 27, loaded machine), a heap of 20–30 MB, and a reply of 8 KB (OTP 23–29);
+//! Cost: 200,000 processes took 0.20 s of one scheduler without a window and 0.27 s with one (best
+//! of six on OTP 27, docs/evidence), a heap of 20–30 MB, and a reply of 8 KB (OTP 23–29);
 //! 1–2 µs more for each process that is looked at closely.
-//! Limit: up to 10,000 processes all are looked at closely; above, the 2,000 busiest and 2,000
+//! Limit: up to 10,000 processes all are looked at closely; above, the 1,000 busiest and 1,000
 //! at random. `memory` is not asked of a mailbox above 100,000. Labels above 256 bytes stay there.
 //! Side effects: none. Each process looked at closely handles one signal. What giulia itself
 //! runs on the target is left out.
@@ -36,9 +36,10 @@ pub(crate) const PROBE: Probe = Probe {
 
 /// Up to here, every process is looked at closely: 10,000 signals take some 20 ms.
 pub(crate) const CLOSELY_MAX: u64 = 10_000;
-/// Above, the busiest that are, and as many others at random: shares within two points.
-const BUSIEST: i64 = 2000;
-/// Where signals are dangerous ([`Caution::Signals`]): half of that, whatever there is.
+/// Above, the busiest that are, and as many others at random: shares within two points. A look at
+/// 200,000 processes takes 200 ms with 1,000 and 240 ms with 2,000 (OTP 27, best of six).
+const BUSIEST: i64 = 1000;
+/// Where signals are dangerous ([`Caution::Signals`]): the same, whatever there is.
 const CAUTIOUS: i64 = 1000;
 /// Who runs is asked when it waits: now, or a few milliseconds later.
 const CAUTIOUS_WAITS_MS: [i64; 4] = [0, 3, 7, 13];

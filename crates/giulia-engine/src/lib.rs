@@ -2,7 +2,7 @@
 //!
 //! Turns settings ([`Access`]) into a connection, waits no longer than [`Bounds`] allow, and
 //! answers with the nouns of `giulia-model`. A node that is gone, slow or refusing is an
-//! [`Error`] whose text ends with the next step, or a failed check of [`doctor`].
+//! [`Error`] whose text ends with the next step, or a failed check of [`doctor()`].
 //!
 //! What it refuses to do: print, serialise outward, read a cookie before it is needed, or retry
 //! one that was refused.

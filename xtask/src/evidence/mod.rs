@@ -7,6 +7,7 @@ mod fleet;
 mod os;
 mod scale;
 mod speed;
+mod visit;
 
 use std::path::PathBuf;
 
@@ -58,7 +59,8 @@ pub(crate) fn run(name: &str, options: &Options) -> Result<()> {
     match name {
         "speed" => speed::run(options),
         "scale" => scale::run(options),
-        _ => bail!("`{name}` is none of speed, scale"),
+        "visit" => visit::run(options),
+        _ => bail!("`{name}` is none of speed, scale, visit"),
     }
 }
 

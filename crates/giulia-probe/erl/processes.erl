@@ -20,6 +20,9 @@
 ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Waits, Us}) ->
     Chunk = 8000,
     Slice = 250,
+    %% A stack of `backtrace_depth` frames is cut: its last frame is not the outermost function.
+    %% 8 is the default; a depth that somebody lowered cannot be told from here.
+    StackMax = 8,
     Began = erlang:monotonic_time(microsecond),
     All = erlang:processes(),
     %% An interpreter keeps every variable alive, so each collection copies what is long done with:
@@ -47,6 +50,10 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
         case WindowMs of
             none -> none;
             _ ->
+                %% The first look's garbage would stay for the whole window, and its work would be
+                %% counted within: the VM counts a time slice when it is over.
+                erlang:garbage_collect(),
+                erlang:yield(),
                 Opened = {erlang:monotonic_time(microsecond), erlang:statistics(reductions),
                           erlang:statistics(garbage_collection),
                           erlang:statistics(context_switches), erlang:statistics(io),
@@ -168,8 +175,9 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
          end || Before1 <- Before ++ [erlang:length(Born) || Born =/= []]],
     Busies = lists:reverse(erlang:get(2)),
     Longest = erlang:get(4),
-    Sampled = lists:append([Picked || {_, _, Picked} <- Seen]) -- Busies,
-    Mailers = [{D, R, P} || {_, D, R, P, _} <- Longest] -- (Busies ++ Sampled),
+    %% The longest mailboxes count as they are: scaled up, one stuck server would be many.
+    Mailers = [{D, R, P} || {_, D, R, P, _} <- Longest] -- Busies,
+    Sampled = lists:append([Picked || {_, _, Picked} <- Seen]) -- (Busies ++ Mailers),
     Details =
         [begin
              erlang:put(5, Entries),
@@ -205,7 +213,8 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                 ets:match_spec_run(
                                   lists:zip(Pids, Stacks),
                                   ets:match_spec_compile(
-                                    [{{'_', {current_stacktrace, '$1'}}, [{'=/=', '$1', []}], ['$1']},
+                                    [{{'_', {current_stacktrace, '$1'}},
+                                      [{'=/=', '$1', []}, {'<', {length, '$1'}, StackMax}], ['$1']},
                                      {'_', [], [[none]]}]))),
                     {Calls, Labels} =
                         case Dictionary of
@@ -305,6 +314,6 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
       {Total, Exact, Looked - Began, Window,
        [{Groups, Beyond} || {Groups, Beyond, _} <- Seen],
        TopRows,
-       [lists:sort(ets:match_spec_run(It, Brief)) || It <- lists:sublist(Details, 2)],
+       [lists:sort(ets:match_spec_run(It, Brief)) || It <- Details],
        ets:match(ac_tab, {{application_master, '$1'}, '$2'})},
       [{compressed, 1}]).

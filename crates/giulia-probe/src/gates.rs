@@ -25,8 +25,11 @@ struct Row {
     reason: &'static str,
 }
 
-/// Where a signal or a mailbox length can wedge or crash (the first three rows below).
+/// Where a signal or a mailbox length can wedge or crash (the first two rows below).
 const SIGNALS: &[(&[u32], &[u32])] = &[(&[13], &[13, 2, 2, 7]), (&[14], &[14, 2, 3])];
+
+/// Where a signal to a running process can crash: OTP-19043 was fixed one patch after the others.
+const RUNNING: &[(&[u32], &[u32])] = &[(&[13], &[13, 2, 2, 8]), (&[14], &[14, 2, 4])];
 
 /// Where `process_info` of some process never returns.
 const HANGS: &[(&[u32], &[u32])] = &[(&[12], &[12, 0, 4])];
@@ -51,7 +54,7 @@ const ROWS: &[Row] = &[
     Row {
         feature: "flame graphs and spans",
         state: GateState::Off,
-        ranges: SIGNALS,
+        ranges: RUNNING,
         reason: "both signal running processes (OTP-18839, OTP-18957, OTP-19043; fixed in ERTS \
                  13.2.2.8 and 14.2.4)",
     },
@@ -183,6 +186,22 @@ mod tests {
             ("17.1", Caution::None),
         ] {
             assert_eq!(caution(erts), expected, "{erts}");
+        }
+    }
+
+    #[test]
+    fn spans_wait_one_patch_longer_than_mailboxes() {
+        let (spans, mail) = ("flame graphs and spans", "mailbox lengths of all processes");
+        for (erts, off, limited) in [
+            ("13.2.2.6", true, true),
+            ("13.2.2.7", true, false),
+            ("13.2.2.8", false, false),
+            ("14.2.3", true, false),
+            ("14.2.4", false, false),
+        ] {
+            let features = features(erts);
+            assert_eq!(features.iter().any(|it| it == spans), off, "{erts}");
+            assert_eq!(features.iter().any(|it| it == mail), limited, "{erts}");
         }
     }
 

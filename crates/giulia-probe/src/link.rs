@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use giulia_dist::{Call, Connection, Error, ErrorKind, Target, term::Term};
@@ -34,7 +34,7 @@ pub struct AttachOptions {
     pub no_eval: bool,
     /// For one question, a window left out. 5 s.
     pub call_timeout: Duration,
-    /// For all questions together.
+    /// For all questions together. Not enforced yet: [`Link::interval`] only computes from it.
     pub budget: Budget,
 }
 
@@ -79,9 +79,9 @@ impl Link {
         let meter = Meter::default();
         let items = ["version", "process_count"].map(Term::atom);
         let asked = call(&Bif::map("erlang", "system_info", items), options.call_timeout);
-        let reply = connection.call(&asked).await?;
-        meter.add(priced("attach", &reply, Duration::ZERO));
-        let answers = [Ok(reply.value().to_vec())];
+        let asked = asked.max_heap_words(HEAP_WORDS);
+        let reply = metered(&connection, &meter, "attach", &asked, Duration::ZERO).await?;
+        let answers = [Ok(reply)];
         let told = answer::terms(&answers, 0, 2)?;
         let erts = told.first().and_then(answer::text).unwrap_or_default();
         let erts = erts.parse().map_err(|why| {
@@ -120,7 +120,8 @@ impl Link {
         gates::gates(self.erts())
     }
 
-    /// How far apart ticks of this price must start to stay within the budget.
+    /// How far apart ticks of this price must start to stay within the budget; a proposal to
+    /// whoever ticks, which nothing here enforces yet.
     pub fn interval(&self, price: Duration) -> Duration {
         self.shared.budget.interval(price)
     }
@@ -145,27 +146,33 @@ impl Link {
         heap_words: u64,
         waits: Duration,
     ) -> Answer {
-        if self.no_eval() && !bifs::allowed(question) {
-            let Bif { module, function, .. } = question;
-            return Err(Problem(format!("{module}:{function} is not on the list of --no-eval")));
-        }
-        let asked = call(question, self.shared.call_timeout + waits).max_heap_words(heap_words);
-        let reply = self.connection().call(&asked).await?;
-        self.shared.meter.add(priced(probe, &reply, waits));
-        Ok(reply.value().to_vec())
+        self.permitted(question)?;
+        Ok(self.answered(probe, question, heap_words, waits).await?)
     }
 
-    /// Many questions in one round trip; one by one when one of them raises.
+    /// Many questions in one round trip; one by one only when one of them raises. After any other
+    /// failure (too late, too large, killed) the node would do the same work again.
     pub(crate) async fn ask_all(&self, probe: &str, questions: &[Bif]) -> Vec<Answer> {
         let together = Bif::together(questions);
-        match self.ask(probe, &together, HEAP_WORDS, Duration::ZERO).await {
-            Ok(bytes) => match answer::elements(&bytes) {
-                Ok(parts) if parts.len() == questions.len() => parts.into_iter().map(Ok).collect(),
-                Ok(_) | Err(_) => self.ask_each(probe, questions).await,
-            },
-            Err(_) if !self.connection().is_closed() => self.ask_each(probe, questions).await,
-            Err(problem) => vec![Err(problem); questions.len()],
+        if self.permitted(&together).is_err() {
+            // Each is refused, or not, for itself.
+            return self.ask_each(probe, questions).await;
         }
+        let told = self.answered(probe, &together, HEAP_WORDS, Duration::ZERO).await;
+        let problem = match told {
+            Ok(bytes) => match answer::elements(&bytes) {
+                Ok(parts) if parts.len() == questions.len() => {
+                    return parts.into_iter().map(Ok).collect();
+                }
+                Ok(_) => Problem("the node answered another number of questions".to_owned()),
+                Err(problem) => problem,
+            },
+            Err(error) if error.kind() == ErrorKind::Raised => {
+                return self.ask_each(probe, questions).await;
+            }
+            Err(error) => error.into(),
+        };
+        vec![Err(problem); questions.len()]
     }
 
     /// Each question in its own call, side by side.
@@ -187,6 +194,26 @@ impl Link {
         }
         answers
     }
+
+    /// Whether `--no-eval` lets a question through.
+    fn permitted(&self, question: &Bif) -> Result<(), Problem> {
+        if self.no_eval() && !bifs::allowed(question) {
+            let Bif { module, function, .. } = question;
+            return Err(Problem(format!("{module}:{function} is not on the list of --no-eval")));
+        }
+        Ok(())
+    }
+
+    async fn answered(
+        &self,
+        probe: &str,
+        question: &Bif,
+        heap_words: u64,
+        waits: Duration,
+    ) -> Result<Vec<u8>, Error> {
+        let asked = call(question, self.shared.call_timeout + waits).max_heap_words(heap_words);
+        metered(self.connection(), &self.shared.meter, probe, &asked, waits).await
+    }
 }
 
 fn call(question: &Bif, timeout: Duration) -> Call {
@@ -195,11 +222,71 @@ fn call(question: &Bif, timeout: Duration) -> Call {
         .low_priority()
 }
 
-fn priced(probe: &str, reply: &giulia_dist::Reply, waited: Duration) -> Question {
-    Question {
+/// One call with its price, whether it succeeds or not: what failed was work for the node too.
+async fn metered(
+    connection: &Connection,
+    meter: &Meter,
+    probe: &str,
+    asked: &Call,
+    waits: Duration,
+) -> Result<Vec<u8>, Error> {
+    let began = Instant::now();
+    let told = connection.call(asked).await;
+    let (elapsed, sent, received) = match &told {
+        Ok(reply) => (reply.elapsed(), reply.request_bytes(), reply.wire_bytes()),
+        // How large the answer was, if one came, is not told.
+        Err(_) => (began.elapsed(), args_bytes(asked), 0),
+    };
+    meter.add(Question {
         probe: probe.to_owned(),
-        elapsed_ms: reply.elapsed().saturating_sub(waited).as_secs_f64() * 1000.0,
-        sent_bytes: u64::try_from(reply.request_bytes()).unwrap_or(u64::MAX),
-        received_bytes: u64::try_from(reply.wire_bytes()).unwrap_or(u64::MAX),
+        elapsed_ms: elapsed.saturating_sub(waits).as_secs_f64() * 1000.0,
+        sent_bytes: u64::try_from(sent).unwrap_or(u64::MAX),
+        received_bytes: u64::try_from(received).unwrap_or(u64::MAX),
+    });
+    told.map(|reply| reply.value().to_vec())
+}
+
+/// The arguments of a call as they travel, all but some hundred bytes of a request.
+fn args_bytes(asked: &Call) -> usize {
+    let mut bytes = Vec::new();
+    let args = Term::list(asked.args.iter().cloned());
+    args.encode(&mut bytes).map_or(0, |()| bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use giulia_testkit::{Node, for_each_otp};
+
+    use super::*;
+
+    #[test]
+    fn what_came_too_late_is_paid_for_and_not_asked_again() {
+        for_each_otp("what_came_too_late_is_paid_for_and_not_asked_again", |otp| {
+            let node = Node::builder(otp).start();
+            let mut target = Target::new(node.name().parse().unwrap());
+            target.epmd_port = node.epmd_port();
+            let config = giulia_dist::Config::new(giulia_dist::Cookie::new(node.cookie()));
+            let options = AttachOptions {
+                call_timeout: Duration::from_secs(1),
+                ..AttachOptions::new(config)
+            };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                let link = Link::attach(&target, &options).await.unwrap();
+                let asked = || link.impact().round_trips;
+                let name = || Bif::new("erlang", "node", []);
+                assert_eq!(asked(), 1);
+                let raises = Bif::new("erlang", "hd", [Term::Nil]);
+                let told = link.ask_all("raises", &[raises, name()]).await;
+                assert!(told[0].is_err() && told[1].is_ok(), "{told:?}");
+                assert_eq!(asked(), 4);
+                let late = Bif::new("timer", "sleep", [Term::int(3000)]);
+                let told = link.ask_all("late", &[late, name()]).await;
+                assert!(told.iter().all(Result::is_err), "{told:?}");
+                assert_eq!(asked(), 5);
+                let price = link.impact().questions.pop().unwrap();
+                assert!(price.elapsed_ms >= 1000.0 && price.sent_bytes > 20, "{price:?}");
+            });
+        });
     }
 }

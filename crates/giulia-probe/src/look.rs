@@ -8,7 +8,10 @@ use giulia_model::Mfa;
 use crate::{
     answer::{self, Problem},
     naming::{Label, Traits},
-    probes::activity::{self, Totals},
+    probes::{
+        activity::{self, Totals},
+        processes::CLOSELY_MAX,
+    },
 };
 
 /// Everything that one look at the processes learnt.
@@ -28,6 +31,8 @@ pub(crate) struct Look {
     pub(crate) rows: Vec<Row>,
     /// The busiest, for groups.
     pub(crate) busy: Vec<Brief>,
+    /// The longest mailboxes that are not among the busiest, for groups.
+    pub(crate) mailers: Vec<Brief>,
     /// Others at random, for groups.
     pub(crate) sampled: Vec<Brief>,
     /// Applications by the pid of their master.
@@ -76,8 +81,17 @@ pub(crate) struct Brief {
 /// A compressed answer may inflate to this: 10,000 rows take 3 MB (measured).
 const INFLATED_BYTES_MAX: usize = 32 << 20;
 
+/// Group leaders told apart in a chunk: the first one's and 64 others.
+const LEADERS_MAX: usize = 65;
+/// Chunks of 8,000 processes: above 1.4 million nobody is asked.
+const CHUNKS_MAX: usize = 256;
+/// The sample is 1,000, and rounded up in each chunk.
+const SAMPLED_MAX: usize = 1000 + CHUNKS_MAX;
+
 /// Reads the list of one binary that the evaluated question returns.
-pub(crate) fn read(reply: &[u8]) -> Result<Look, Problem> {
+///
+/// An answer with more than was asked for is an error: a node cannot make us keep it.
+pub(crate) fn read(reply: &[u8], top: usize) -> Result<Look, Problem> {
     let mut reader = Reader::new(reply);
     let mut packed: &[u8] = &[];
     reader.each(|it| {
@@ -91,8 +105,13 @@ pub(crate) fn read(reply: &[u8]) -> Result<Look, Problem> {
     reader.skip()?;
     let mut look = Look { exact: reader.boolean()?, apart_us: reader.int()?, ..Look::default() };
     look.window = window(&reader.term()?)?;
-    reader.each(|it| chunk(it, &mut look.led))?;
-    reader.each(|it| {
+    let mut excess = None;
+    let each = Capped { what: "chunks", max: CHUNKS_MAX };
+    let mut more = None;
+    each.read(&mut reader, &mut excess, |it| chunk(it, &mut look.led, &mut more))?;
+    excess = excess.or(more);
+    let each = Capped { what: "rows", max: top.saturating_mul(3) };
+    each.read(&mut reader, &mut excess, |it| {
         // `false` where the process was in no list any more.
         if it.kind()? == Kind::Tuple {
             look.rows.push(row(it)?);
@@ -101,19 +120,50 @@ pub(crate) fn read(reply: &[u8]) -> Result<Look, Problem> {
         }
         Ok(())
     })?;
-    let mut lists = [Vec::new(), Vec::new()];
-    let mut next = 0;
-    reader.each(|it| {
-        let Some(list) = lists.get_mut(next) else { return it.skip() };
-        next += 1;
-        it.each(|it| {
+    let busy_max = usize::try_from(CLOSELY_MAX).unwrap_or(usize::MAX);
+    let mut lists =
+        [(&mut look.busy, busy_max), (&mut look.sampled, SAMPLED_MAX), (&mut look.mailers, top)];
+    let mut more = None;
+    let each = Capped { what: "lists", max: lists.len() };
+    let mut lists = lists.iter_mut();
+    each.read(&mut reader, &mut excess, |it| {
+        let Some((list, max)) = lists.next() else { return it.skip() };
+        Capped { what: "processes", max: *max }.read(it, &mut more, |it| {
             list.push(brief(it)?);
             Ok(())
         })
     })?;
-    [look.busy, look.sampled] = lists;
+    if let Some(what) = excess.or(more) {
+        return Err(Problem(format!("the node answered with more {what} than were asked for")));
+    }
     look.applications = applications(&reader.term()?);
     Ok(look)
+}
+
+/// A list of which only so many elements are kept.
+struct Capped {
+    what: &'static str,
+    max: usize,
+}
+
+impl Capped {
+    /// What is above the limit is skipped, and its name noted.
+    fn read(
+        &self,
+        reader: &mut Reader<'_>,
+        excess: &mut Option<&'static str>,
+        mut read: impl FnMut(&mut Reader<'_>) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        let mut n_read = 0;
+        reader.each(|it| {
+            if n_read == self.max {
+                *excess = Some(self.what);
+                return it.skip();
+            }
+            n_read += 1;
+            read(it)
+        })
+    }
 }
 
 /// Applications from `ets:match(ac_tab, {{application_master, '$1'}, '$2'})`.
@@ -137,11 +187,16 @@ fn window(term: &Term<'_>) -> Result<Option<(Edge, Edge)>, Problem> {
 }
 
 /// A chunk: sums by group leader, and of all but the first leader where there were too many.
-fn chunk(reader: &mut Reader<'_>, led: &mut Vec<(Leader, Sums)>) -> Result<(), DecodeError> {
+fn chunk(
+    reader: &mut Reader<'_>,
+    led: &mut Vec<(Leader, Sums)>,
+    excess: &mut Option<&'static str>,
+) -> Result<(), DecodeError> {
     reader.tuple_of(2)?;
     let mut first = true;
     let mut told_apart = Sums::default();
-    reader.each(|it| {
+    let each = Capped { what: "group leaders", max: LEADERS_MAX };
+    each.read(reader, excess, |it| {
         it.tuple_of(5)?;
         let leader = it.pid()?;
         let sums = sums(it)?;
@@ -152,7 +207,7 @@ fn chunk(reader: &mut Reader<'_>, led: &mut Vec<(Leader, Sums)>) -> Result<(), D
         led.push((Leader::Pid(leader), sums));
         Ok(())
     })?;
-    reader.each(|it| {
+    Capped { what: "group leaders", max: 1 }.read(reader, excess, |it| {
         it.tuple_of(4)?;
         led.push((Leader::Others, sums(it)?.less(told_apart)));
         Ok(())
@@ -300,7 +355,7 @@ mod tests {
     #[test]
     fn replies_of_every_otp_are_read() {
         for (otp, reply) in RECORDED {
-            let look = read(reply).unwrap();
+            let look = read(reply, 20).unwrap();
             let processes = crate::ranking::processes(&look, 20, None);
             assert!(look.window.is_some(), "{otp}");
             let busiest = &processes.top_by_reductions[0];
@@ -313,10 +368,31 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_answer_with_more_than_was_asked_for_is_refused() {
+        for (otp, reply) in RECORDED {
+            let problem = read(reply, 2).unwrap_err();
+            assert!(problem.to_string().contains("more rows"), "{otp}: {problem}");
+        }
+        let five = Term::list(["a", "b", "c", "d", "e"].map(Term::atom));
+        let mut bytes = Vec::new();
+        five.encode(&mut bytes).unwrap();
+        for (max, expected) in [(5, None), (4, Some("atoms"))] {
+            let (mut excess, mut kept) = (None, 0);
+            let each = Capped { what: "atoms", max };
+            each.read(&mut Reader::new(&bytes), &mut excess, |it| {
+                kept += 1;
+                it.skip()
+            })
+            .unwrap();
+            assert_eq!((kept, excess), (max, expected));
+        }
+    }
+
     proptest! {
         #[test]
         fn garbage_is_an_error_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = read(&bytes).is_ok();
+            let _ = read(&bytes, 20).is_ok();
         }
 
         #[test]
@@ -333,7 +409,7 @@ mod tests {
                 plain.extend_from_slice(&inflated);
                 let mut whole = Vec::new();
                 Term::list([Term::binary(plain)]).encode(&mut whole).unwrap();
-                let _ = read(&whole).is_ok();
+                let _ = read(&whole, 20).is_ok();
             }
         }
     }

@@ -54,7 +54,7 @@ impl Meter {
     }
 }
 
-/// The share of one core of the target that asking may take.
+/// The share of one core of the target that asking may take. Nothing holds anybody to it yet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
     /// 0.01 is 1 %.
@@ -62,7 +62,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// 1 % of one core, the default of every session.
+    /// 1 % of one core, the default.
     pub const ONE_PERCENT: Self = Self { core_share: 0.01 };
 
     /// How far apart ticks must start so that their price stays within the share.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use giulia_dist::term::{Pid, Term};
-use giulia_model::NotSeen;
+use giulia_model::{Mfa, NotSeen};
 
 use crate::{
     answer::{self, Bif, Problem},
@@ -34,6 +34,10 @@ const SAMPLE: usize = 2000;
 /// Where signals are dangerous, only the busiest are signalled: a page passes between the look
 /// that finds them waiting and the question.
 const CAREFUL_TOP: usize = 20;
+
+/// `backtrace_depth`, by default: the VM cuts stacks to so many frames. Nothing tells a depth that
+/// somebody lowered; names after functions are then those of inner ones.
+const STACK_FRAMES_MAX: usize = 8;
 
 const NAME: &str = processes::PROBE.name;
 
@@ -89,13 +93,11 @@ pub(crate) async fn ask(
     };
     let measured =
         |it: Duration| activity::window(0, i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
-    let processes = ranking::processes(&look, top, window.map(|_| measured(apart)));
-    Ok(Answer {
-        processes,
-        window: opened.as_ref().map(|(at, _)| measured(closed.0.duration_since(*at))),
-        activity: opened.map(|(_, before)| activity::activity(closed.1, Some(before))),
-        not_seen,
-    })
+    let seen = ranking::processes(&look, top, window.map(|_| measured(apart)));
+    let window = opened.as_ref().map(|(at, _)| measured(closed.0.duration_since(*at)));
+    let activity = opened.map(|(_, before)| activity::activity(closed.1, Some(before)));
+    not_seen.extend(activity.as_ref().and_then(|it| processes::ended(&seen, it)));
+    Ok(Answer { processes: seen, window, activity, not_seen })
 }
 
 /// Everyone but what we run there: nobody else is led by a process of ours.
@@ -298,7 +300,7 @@ fn row(
         label: key("$process_label").map_or_else(|| Label::new(label), Label::new),
         call: key("$initial_call").map_or_else(|| look::as_mfa(call), look::as_mfa),
         initial: look::as_mfa(initial),
-        outermost: stack.as_ref().and_then(|it| look::as_mfa(it.as_list()?.last()?)),
+        outermost: stack.as_ref().and_then(|it| outermost(it.as_list()?)),
     };
     Some(Row {
         pid,
@@ -311,6 +313,11 @@ fn row(
         leader: leader.as_pid().cloned(),
         mailbox_len: number(mailbox),
     })
+}
+
+/// The last frame of a whole stack: one of [`STACK_FRAMES_MAX`] is cut, and ends anywhere.
+fn outermost(stack: &[Term<'_>]) -> Option<Mfa> {
+    if stack.len() < STACK_FRAMES_MAX { look::as_mfa(stack.last()?) } else { None }
 }
 
 fn brief(row: &Row) -> Brief {
@@ -340,4 +347,22 @@ fn led(rows: &[Row], factor: f64) -> Vec<(Leader, Sums)> {
 #[expect(clippy::cast_precision_loss, reason = "an estimate has three digits")]
 fn ratio(whole: usize, part: usize) -> f64 {
     if part == 0 { 0.0 } else { whole as f64 / part as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_that_may_be_cut_names_nobody() {
+        let frame = |module: &'static str| {
+            Term::tuple([Term::atom(module), Term::atom("loop"), Term::int(1), Term::Nil])
+        };
+        let mut stack = vec![frame("inner"); STACK_FRAMES_MAX - 2];
+        stack.push(frame("shop"));
+        assert_eq!(outermost(&stack), Some(Mfa::new("shop", "loop", 1)));
+        stack.push(frame("shop"));
+        assert_eq!(outermost(&stack), None);
+        assert_eq!(outermost(&[]), None);
+    }
 }

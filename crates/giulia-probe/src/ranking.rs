@@ -26,7 +26,7 @@ pub(crate) fn processes(look: &Look, top: usize, window: Option<Window>) -> Proc
     let closely = if look.exact {
         whole.processes
     } else {
-        u64::try_from(look.busy.len() + look.sampled.len()).unwrap_or(u64::MAX)
+        u64::try_from(look.busy.len() + look.mailers.len() + look.sampled.len()).unwrap_or(u64::MAX)
     };
     let coverage = |asked, sampled| Coverage { total: whole.processes, asked, sampled };
     Processes {
@@ -115,19 +115,20 @@ fn by_application(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
     scale.groups(groups)
 }
 
-/// The busiest count as they are; the others are estimated from the sample of them, so that
-/// estimates and the sums of everyone agree.
+/// The busiest and the longest mailboxes count as they are; the others are estimated from the
+/// sample of them, so that estimates and the sums of everyone agree.
 fn by_initial_call(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
-    let busy = total(&look.busy);
+    let mut exact = total(&look.busy);
+    exact.add(total(&look.mailers));
     let sampled = total(&look.sampled);
     let rest = |of: fn(&Sums) -> u64| {
-        let rest = of(&scale.whole).saturating_sub(of(&busy));
+        let rest = of(&scale.whole).saturating_sub(of(&exact));
         ratio(rest, of(&sampled))
     };
     let (count, worked) = (rest(|it| it.processes), rest(|it| it.worked));
     let (since_start, mail) = (rest(|it| it.since_start), rest(|it| it.mailbox_len));
     let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
-    for it in &look.busy {
+    for it in look.busy.iter().chain(&look.mailers) {
         groups.entry(it.traits.group()).or_default().add(it.sums);
     }
     let mut estimated: BTreeMap<String, Sums> = BTreeMap::new();
@@ -156,4 +157,43 @@ fn total(briefs: &[Brief]) -> Sums {
 #[expect(clippy::cast_precision_loss, reason = "an estimate has three digits")]
 fn ratio(whole: u64, part: u64) -> f64 {
     if part == 0 { 0.0 } else { whole as f64 / part as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use giulia_model::Mfa;
+
+    use super::*;
+    use crate::naming::Traits;
+
+    fn brief(name: &str, worked: u64, mailbox_len: u64) -> Brief {
+        let call = Some(Mfa::new(name, "init", 1));
+        let sums = Sums { processes: 1, worked, since_start: worked, mailbox_len };
+        Brief { traits: Traits { call, ..Traits::default() }, sums }
+    }
+
+    #[test]
+    fn the_mail_of_a_stuck_server_is_not_laid_at_another_door() {
+        let whole = Sums {
+            processes: 20_000,
+            worked: 101_000,
+            since_start: 101_000,
+            mailbox_len: 1_000_500,
+        };
+        let look = Look {
+            led: vec![(Leader::Others, whole)],
+            busy: vec![brief("worker", 1000, 0)],
+            mailers: vec![brief("stuck", 0, 1_000_000)],
+            sampled: vec![brief("shop", 5, 1), brief("shop", 5, 0)],
+            ..Look::default()
+        };
+        let seen = processes(&look, 20, None);
+        let mail = |name: &str| {
+            let group = seen.by_initial_call.iter().find(|it| it.name == name).unwrap();
+            (group.processes, group.mailbox_len)
+        };
+        assert_eq!(mail("stuck:init/1"), (1, 1_000_000));
+        assert_eq!(mail("shop:init/1"), (19_998, 500));
+        assert_eq!(seen.group_coverage.asked, 4);
+    }
 }

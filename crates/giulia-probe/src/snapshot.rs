@@ -135,9 +135,9 @@ async fn host_facts(
     online: Option<u64>,
 ) -> Result<giulia_model::HostFacts, Problem> {
     let (mut files, descriptors) = host::read(answers, link.no_eval())?;
-    if let Some(questions) = host::own_cgroup(&files) {
-        let own = link.ask_each("host", &questions).await;
-        host::merge(&mut files, &questions, &own);
+    if let Some(own) = host::own_cgroup(&files) {
+        let answers = link.ask_each("host", std::slice::from_ref(&own.question)).await;
+        host::merge(&mut files, &own, &answers);
     }
     host::facts(&files, descriptors, online)
 }

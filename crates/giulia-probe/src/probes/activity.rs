@@ -18,7 +18,6 @@ use crate::answer::{self, Answer, Bif, Problem};
 pub(crate) const PROBE: Probe = Probe {
     name: "activity",
     question: "how much work did the VM do, since it started and in the window?",
-    evaluates: false,
 };
 
 const ITEMS: [&str; 5] = ["reductions", "garbage_collection", "context_switches", "io", "runtime"];

@@ -18,11 +18,8 @@ use crate::{
     link::Link,
 };
 
-pub(crate) const PROBE: Probe = Probe {
-    name: "ets",
-    question: "which ETS tables hold the most, and how are they set up?",
-    evaluates: true,
-};
+pub(crate) const PROBE: Probe =
+    Probe { name: "ets", question: "which ETS tables hold the most, and how are they set up?" };
 
 /// Tables that are asked for their size: 10,000 take some 10 ms (measured on OTP 23-29).
 const TABLES_MAX: i64 = 10_000;

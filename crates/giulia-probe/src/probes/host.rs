@@ -18,11 +18,8 @@ use crate::{
     eval,
 };
 
-pub(crate) const PROBE: Probe = Probe {
-    name: "host",
-    question: "what do the operating system and the container give the VM?",
-    evaluates: true,
-};
+pub(crate) const PROBE: Probe =
+    Probe { name: "host", question: "what do the operating system and the container give the VM?" };
 
 /// What is read whatever the cgroup.
 const FILES: [&str; 5] = [
@@ -66,8 +63,16 @@ pub(crate) fn questions(no_eval: bool) -> Vec<Bif> {
     }
 }
 
+/// The question for the files of the VM's own cgroup.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) question: Bif,
+    /// What each file stands for, of [`CGROUP_2`] or [`CGROUP_1`]: both have a `cpu.stat`.
+    known: Vec<&'static str>,
+}
+
 /// The files of the VM's own cgroup, when it is not the root of what it sees.
-pub(crate) fn own_cgroup(files: &Files) -> Option<Vec<Bif>> {
+pub(crate) fn own_cgroup(files: &Files) -> Option<Own> {
     let group = files.get("/proc/self/cgroup")?;
     let of = |line: &str| {
         let mut parts = line.splitn(3, ':');
@@ -78,18 +83,22 @@ pub(crate) fn own_cgroup(files: &Files) -> Option<Vec<Bif>> {
     for (controllers, path) in group.lines().filter_map(of) {
         let named = |name: &str| controllers.split(',').any(|it| it == name);
         if controllers.is_empty() {
-            wanted.extend(CGROUP_2.iter().map(|it| format!("/sys/fs/cgroup{path}/{it}")));
+            let lies = |it: &&'static str| (*it, format!("/sys/fs/cgroup{path}/{it}"));
+            wanted.extend(CGROUP_2.iter().map(lies));
         }
-        for file in CGROUP_1 {
-            if let Some((controller, file)) = file.split_once('/')
+        for known in CGROUP_1 {
+            if let Some((controller, file)) = known.split_once('/')
                 && named(controller)
             {
-                wanted.push(format!("/sys/fs/cgroup/{controller}{path}/{file}"));
+                wanted.push((known, format!("/sys/fs/cgroup/{controller}{path}/{file}")));
             }
         }
     }
-    let files = wanted.iter().map(|it| Term::string(it)).collect::<Vec<_>>();
-    (!files.is_empty()).then(|| vec![Bif::map("prim_file", "read_file", files)])
+    let files = wanted.iter().map(|(_, it)| Term::string(it)).collect::<Vec<_>>();
+    (!files.is_empty()).then(|| Own {
+        question: Bif::map("prim_file", "read_file", files),
+        known: wanted.into_iter().map(|(known, _)| known).collect(),
+    })
 }
 
 /// File contents by path; what could not be read is absent.
@@ -225,15 +234,10 @@ fn cgroup(files: &Files, schedulers_online: Option<u64>) -> Option<Cgroup> {
 }
 
 /// Puts files of the VM's own cgroup where those of the root stand.
-pub(crate) fn merge(files: &mut Files, questions: &[Bif], answers: &[Answer]) {
-    let Some(paths) = questions.first().and_then(|it| it.args.get(1)?.as_list()) else { return };
+pub(crate) fn merge(files: &mut Files, own: &Own, answers: &[Answer]) {
     let Ok(contents) = answer::term(answers, 0).and_then(answer::list) else { return };
-    for (path, it) in paths.iter().zip(&contents) {
-        let (Some(path), Some(text)) = (answer::text(path), content(it)) else { continue };
-        let short = path.rsplit('/').next().unwrap_or_default().to_owned();
-        let known =
-            CGROUP_2.iter().chain(&CGROUP_1).find(|it| it.rsplit('/').next() == Some(&short));
-        if let Some(known) = known {
+    for (known, it) in own.known.iter().zip(&contents) {
+        if let Some(text) = content(it) {
             files.0.insert(format!("/sys/fs/cgroup/{known}"), text);
         }
     }
@@ -292,12 +296,39 @@ mod tests {
     fn a_group_of_its_own_is_read_where_it_lies() {
         let in_group = files(&[("/proc/self/cgroup", "0::/system.slice/shop.service\n")]);
         let asked = own_cgroup(&in_group).unwrap();
-        let first = asked[0].args[1].as_list().unwrap()[0].clone();
+        let first = asked.question.args[1].as_list().unwrap()[0].clone();
         assert_eq!(
             answer::text(&first).unwrap(),
             "/sys/fs/cgroup/system.slice/shop.service/memory.max"
         );
         assert!(own_cgroup(&files(&[("/proc/self/cgroup", "0::/\n")])).is_none());
         assert!(own_cgroup(&files(&[("/proc/self/cgroup", "0::/../../etc\n")])).is_none());
+    }
+
+    #[test]
+    fn the_own_group_of_a_first_version_host_is_told_with_its_limits() {
+        let mut host = files(&[
+            ("/proc/self/status", "Pid:\t42\n"),
+            ("/proc/self/cgroup", "5:cpu,cpuacct:/shop\n4:memory:/shop\n1:name=systemd:/shop\n"),
+        ]);
+        let own = own_cgroup(&host).unwrap();
+        let contents = own.question.args[1].as_list().unwrap().iter().map(|path| {
+            let text = match answer::text(path).unwrap().as_str() {
+                "/sys/fs/cgroup/memory/shop/memory.limit_in_bytes" => "1000000\n",
+                "/sys/fs/cgroup/memory/shop/memory.usage_in_bytes" => "700\n",
+                "/sys/fs/cgroup/cpu/shop/cpu.cfs_quota_us" => "150000\n",
+                "/sys/fs/cgroup/cpu/shop/cpu.cfs_period_us" => "100000\n",
+                "/sys/fs/cgroup/cpu/shop/cpu.stat" => "nr_throttled 7\nthrottled_time 2500000\n",
+                other => panic!("{other}"),
+            };
+            Term::tuple([Term::atom("ok"), Term::binary(text.as_bytes().to_vec())])
+        });
+        let mut bytes = Vec::new();
+        Term::list(contents).encode(&mut bytes).unwrap();
+        merge(&mut host, &own, &[Ok(bytes)]);
+        let group = facts(&host, None, Some(4)).unwrap().cgroup.unwrap();
+        assert_eq!((group.version, group.memory_limit_bytes), (1, Some(1_000_000)));
+        assert_eq!((group.cpu_quota_cores, group.throttled_ms), (Some(1.5), Some(2.5)));
+        assert!(group.schedulers_exceed_quota);
     }
 }

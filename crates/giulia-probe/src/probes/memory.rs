@@ -12,7 +12,7 @@ use super::Probe;
 use crate::answer::{self, Answer, Bif, Problem};
 
 pub(crate) const PROBE: Probe =
-    Probe { name: "memory", question: "what does the VM's memory hold?", evaluates: false };
+    Probe { name: "memory", question: "what does the VM's memory hold?" };
 
 pub(crate) fn questions() -> Vec<Bif> {
     vec![Bif::new("erlang", "memory", [])]

@@ -17,8 +17,6 @@ pub struct Probe {
     pub name: &'static str,
     /// What it asks.
     pub question: &'static str,
-    /// Whether it evaluates on the target, unless `--no-eval`.
-    pub evaluates: bool,
 }
 
 /// Every probe, in the order of a snapshot.

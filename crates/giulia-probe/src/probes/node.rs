@@ -19,8 +19,7 @@ use crate::{
     eval,
 };
 
-pub(crate) const PROBE: Probe =
-    Probe { name: "node", question: "what is this node?", evaluates: true };
+pub(crate) const PROBE: Probe = Probe { name: "node", question: "what is this node?" };
 
 const ITEMS: [&str; 11] = [
     "otp_release",

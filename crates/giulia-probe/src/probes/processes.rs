@@ -8,15 +8,19 @@
 //! Cost: 200,000 processes took 0.20 s of one scheduler without a window and 0.27 s with one (best
 //! of six on OTP 27, docs/evidence), a heap of 20–30 MB, and a reply of 8 KB (OTP 23–29);
 //! 1–2 µs more for each process that is looked at closely.
-//! Limit: up to 10,000 processes all are looked at closely; above, the 1,000 busiest and 1,000
-//! at random. `memory` is not asked of a mailbox above 100,000. Labels above 256 bytes stay there.
+//! Limit: up to 10,000 processes all are looked at closely; above, the 1,000 busiest, the longest
+//! mailboxes and 1,000 at random; above 1.37 million none, and the answer says so. `memory` is not
+//! asked of a mailbox above 100,000. Labels above 256 bytes stay there. A stack of 8 frames is taken
+//! for cut and names nobody; where somebody lowered `backtrace_depth`, which cannot be told, an
+//! inner function can stand for the outermost. Who ended in the window cannot be asked: what they
+//! worked is told as a share.
 //! Side effects: none. Each process looked at closely handles one signal. What giulia itself
 //! runs on the target is left out.
 
 use std::time::Duration;
 
 use giulia_dist::term::Term;
-use giulia_model::{NotSeen, Processes, Window};
+use giulia_model::{Activity, NotSeen, Processes, Window};
 
 use super::{Probe, activity};
 use crate::{
@@ -31,7 +35,6 @@ use crate::{
 pub(crate) const PROBE: Probe = Probe {
     name: "processes",
     question: "who does the work, who has mail waiting, what are all these processes?",
-    evaluates: true,
 };
 
 /// Up to here, every process is looked at closely: 10,000 signals take some 20 ms.
@@ -53,7 +56,10 @@ pub(crate) const DICTIONARY_BYTES_MAX: i64 = 64 << 10;
 /// 240 to 400 bytes each, counted as the VM counts: old and new heap while it collects.
 const HEAP_WORDS_BASE: u64 = 4_000_000;
 const HEAP_WORDS_EACH: u64 = 70;
-/// 800 MB: a node with more than 1.4 million processes is not looked at.
+/// Below, the difference may be our own questions and time slices that are not over (4,000
+/// reductions on each scheduler): some ms of one core.
+const ENDED_REDUCTIONS_MIN: u64 = 200_000;
+/// 800 MB, which is enough for 1.37 million processes; with more, nobody is asked.
 const HEAP_WORDS_MAX: u64 = 100_000_000;
 
 /// What the probe learnt, with what it could not.
@@ -61,7 +67,7 @@ const HEAP_WORDS_MAX: u64 = 100_000_000;
 pub(crate) struct Answer {
     pub(crate) processes: Processes,
     pub(crate) window: Option<Window>,
-    pub(crate) activity: Option<giulia_model::Activity>,
+    pub(crate) activity: Option<Activity>,
     pub(crate) not_seen: Vec<NotSeen>,
 }
 
@@ -89,15 +95,38 @@ pub(crate) async fn ask(
         return paged::ask(link, top, window, not_seen).await;
     }
     let bytes = reply(link, top, window, caution).await?;
-    let look = look::read(&bytes)?;
+    let look = look::read(&bytes, top)?;
     let apart = look.window.map(|_| activity::window(0, look.apart_us));
     let processes = ranking::processes(&look, top, apart);
+    let activity = look.window.map(|((_, before), (_, now))| activity::activity(now, Some(before)));
+    not_seen.extend(activity.as_ref().and_then(|it| ended(&processes, it)));
     link.set_processes(processes.ranking_coverage.total);
     Ok(Answer {
         processes,
         window: look.window.map(|((from, _), (until, _))| activity::window(from, until)),
-        activity: look.window.map(|((_, before), (_, now))| activity::activity(now, Some(before))),
+        activity,
         not_seen,
+    })
+}
+
+/// The work that no process of the second look did: those that did it have ended.
+///
+/// Processes are watched a little longer than the VM's counters, so this is the least it can be.
+/// An estimate of all processes proves nothing here.
+pub(crate) fn ended(processes: &Processes, activity: &Activity) -> Option<NotSeen> {
+    let (all, seen) = (activity.reductions.in_window?, processes.reductions.in_window?);
+    let missing = all.saturating_sub(seen);
+    if processes.ranking_coverage.sampled || missing <= (all / 50).max(ENDED_REDUCTIONS_MIN) {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a share is shown to a percent")]
+    let percent = missing as f64 / all as f64 * 100.0;
+    Some(NotSeen {
+        what: "work of processes that ended in the window".to_owned(),
+        why: format!(
+            "{percent:.0} % of all reductions: who ended cannot be asked; shares and groups are of \
+             the other work"
+        ),
     })
 }
 
@@ -117,10 +146,22 @@ async fn reply(
     window: Option<Duration>,
     caution: Caution,
 ) -> Result<Vec<u8>, Problem> {
+    let heap_words = heap_words(link.processes())?;
     let question = eval::PROCESSES.with(argument(link, top, window, caution));
-    let heap = HEAP_WORDS_BASE + link.processes().saturating_mul(HEAP_WORDS_EACH);
-    let waits = window.unwrap_or_default();
-    link.ask(PROBE.name, &question, heap.min(HEAP_WORDS_MAX), waits).await
+    link.ask(PROBE.name, &question, heap_words, window.unwrap_or_default()).await
+}
+
+/// The heap limit for a look at so many, or why there is none.
+fn heap_words(processes: u64) -> Result<u64, Problem> {
+    let words = processes.saturating_mul(HEAP_WORDS_EACH).saturating_add(HEAP_WORDS_BASE);
+    if words <= HEAP_WORDS_MAX {
+        return Ok(words);
+    }
+    let most = (HEAP_WORDS_MAX - HEAP_WORDS_BASE) / HEAP_WORDS_EACH;
+    Err(Problem(format!(
+        "{processes} processes are too many to look at (at most {most}): it could take more than \
+         800 MB of the node's memory; its counts and memory by kind are told all the same"
+    )))
 }
 
 /// See the head of `erl/processes.erl`.
@@ -215,5 +256,56 @@ fn choose(erts: &ErtsVersion, careful: bool) -> Term<'static> {
         let long = Term::tuple([Term::atom(">"), Term::atom("$1"), Term::int(MEMORY_MAIL_MAX)]);
         let careless = clause(all(), vec![], Closeness::Full);
         Term::list([clause(mail, vec![long], Closeness::NoMemory), careless])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use giulia_model::{Counter, Coverage};
+
+    use super::*;
+
+    #[test]
+    fn above_the_bound_nobody_is_asked() {
+        assert_eq!(heap_words(0).unwrap(), HEAP_WORDS_BASE);
+        assert_eq!(heap_words(1_371_428).unwrap(), 99_999_960);
+        assert!(heap_words(1_371_429).unwrap_err().to_string().contains("at most 1371428"));
+        assert!(heap_words(u64::MAX).is_err());
+    }
+
+    #[test]
+    fn missing_work_is_told_from_two_percent_on() {
+        let ended = |all: u64, seen: u64, sampled: bool| {
+            let counter = |it| Counter { since_start: it, in_window: Some(it) };
+            let zero = counter(0);
+            let activity = Activity {
+                reductions: counter(all),
+                garbage_collections: zero,
+                gc_words_reclaimed: zero,
+                context_switches: zero,
+                io_in_bytes: zero,
+                io_out_bytes: zero,
+                runtime_ms: zero,
+            };
+            let coverage = Coverage { total: 10, asked: 10, sampled };
+            let processes = Processes {
+                window: None,
+                ranking_coverage: coverage,
+                group_coverage: coverage,
+                reductions: counter(seen),
+                top_by_reductions: Vec::new(),
+                top_by_mailbox: Vec::new(),
+                top_by_memory: Vec::new(),
+                by_application: Vec::new(),
+                by_initial_call: Vec::new(),
+            };
+            super::ended(&processes, &activity).map(|it| it.why)
+        };
+        let third = ended(30_000_000, 20_000_000, false).unwrap();
+        assert!(third.starts_with("33 % of all reductions"), "{third}");
+        assert_eq!(ended(100_000_000, 98_000_000, false), None);
+        assert_eq!(ended(30_000_000, 31_000_000, false), None);
+        assert_eq!(ended(100_000, 10_000, false), None);
+        assert_eq!(ended(30_000_000, 20_000_000, true), None);
     }
 }

@@ -14,7 +14,7 @@ use super::Probe;
 use crate::answer::{self, Answer, Bif, Problem};
 
 pub(crate) const PROBE: Probe =
-    Probe { name: "schedulers", question: "is work waiting for a scheduler?", evaluates: false };
+    Probe { name: "schedulers", question: "is work waiting for a scheduler?" };
 
 const ITEMS: [&str; 5] = [
     "schedulers",

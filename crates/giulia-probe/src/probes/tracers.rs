@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(crate) const PROBE: Probe =
-    Probe { name: "tracers", question: "does another tool trace this node?", evaluates: false };
+    Probe { name: "tracers", question: "does another tool trace this node?" };
 
 /// Processes of tools that trace, by the names that they register.
 const TOOLS: [&str; 9] = [

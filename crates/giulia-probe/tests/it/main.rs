@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use giulia_model::{Processes, Snapshot};
+use giulia_model::{NameSource, Processes, Snapshot};
 use giulia_probe::{AttachOptions, Link, SnapshotOptions, dist, snapshot, tracers};
 use giulia_testkit::{Node, Otp, for_each_otp};
 
@@ -111,6 +111,7 @@ fn shares_ranks_sizes_and_names_are_those_planted() {
         assert_eq!(table.size, 2000);
         let counted = seen.counts.as_ref().unwrap().processes.count;
         assert!(processes.ranking_coverage.total.abs_diff(counted) <= 3, "{counted}");
+        assert_eq!(seen.not_seen.iter().find(|it| it.what.starts_with("work")), None);
         assert!(seen.impact.round_trips <= 4, "{:?}", seen.impact);
         assert_eq!(seen.impact.changed, Vec::<String>::new());
     });
@@ -232,5 +233,67 @@ fn larger_nodes_are_sampled_and_say_so() {
         let paged = run(ask(&node, true, None)).seen;
         let ranking = paged.processes.unwrap().ranking_coverage;
         assert!(ranking.sampled && ranking.asked < 3000, "{ranking:?}");
+    });
+}
+
+#[test]
+fn the_letters_of_a_stuck_server_stay_with_it() {
+    for_each_otp("the_letters_of_a_stuck_server_stay_with_it", |otp| {
+        if has_signal_bugs(otp) {
+            // Mailboxes of larger nodes are not counted there.
+            return;
+        }
+        let rooms = "Rooms = [proc_lib:spawn(fun() -> put('$process_label', {room, K}), receive stop -> ok end end) || K <- lists:seq(1, 12000)], [Room ! letter || Room <- Rooms], ok";
+        let stuck = "Stuck = spawn(timer, sleep, [infinity]), [Stuck ! letter || _ <- lists:seq(1, 200000)], timer:sleep(500)";
+        let node = Node::builder(otp).eval(rooms).eval(stuck).start();
+        let seen = run(ask(&node, false, Some(300))).seen;
+        let processes = processes(&seen);
+        assert!(processes.group_coverage.sampled, "{:?}", processes.group_coverage);
+        let mail = |name: &str| {
+            let group = processes.by_initial_call.iter().find(|it| it.name == name);
+            group.unwrap_or_else(|| panic!("{name}: {:?}", processes.by_initial_call)).mailbox_len
+        };
+        assert_eq!(mail("timer:sleep/1"), 200_000);
+        assert!((11_000..=12_500).contains(&mail("{room,_}")), "{}", mail("{room,_}"));
+    });
+}
+
+#[test]
+fn a_stack_too_deep_to_see_the_end_of_names_nobody() {
+    for_each_otp("a_stack_too_deep_to_see_the_end_of_names_nobody", |otp| {
+        if has_signal_bugs(otp) {
+            // Without evaluation the 20 busiest alone are asked for their names there.
+            return;
+        }
+        let deep = "Deep = fun Deep(0) -> receive stop -> ok end; Deep(N) -> [_] = lists:map(fun(_) -> Deep(N - 1) end, [1]), N end, P = spawn(fun() -> Deep(30), ok end), [P ! letter || _ <- lists:seq(1, 500)], ok";
+        let flat = "P = spawn(fun() -> receive stop -> ok end end), [P ! letter || _ <- lists:seq(1, 400)], timer:sleep(200)";
+        let node = Node::builder(otp).eval(deep).eval(flat).start();
+        for no_eval in [false, true] {
+            let seen = run(ask(&node, no_eval, None)).seen;
+            let [deep, flat, ..] = processes(&seen).top_by_mailbox.as_slice() else {
+                panic!("{seen:?}")
+            };
+            assert_eq!((deep.mailbox_len, flat.mailbox_len), (Some(500), Some(400)));
+            assert_eq!(deep.name_source, NameSource::SpawnedWith, "{deep:?}");
+            assert_eq!(deep.name, "erlang:apply/2");
+            assert_eq!(flat.name_source, NameSource::OutermostFunction, "{flat:?}");
+        }
+    });
+}
+
+#[test]
+fn work_of_processes_that_ended_is_told_to_be_missing() {
+    for_each_otp("work_of_processes_that_ended_is_told_to_be_missing", |otp| {
+        let churn = "Work = fun Work(0) -> ok; Work(N) -> Work(N - 1) end, spawn(fun Churn() -> spawn(fun() -> Work(5000) end), receive stop -> ok after 20 -> Churn() end end), ok";
+        let (busy, idle) = (Node::builder(otp).eval(churn).start(), Node::builder(otp).start());
+        for no_eval in [false, true] {
+            let seen = run(ask(&busy, no_eval, Some(1000))).seen;
+            let told = seen.not_seen.iter().find(|it| it.what.starts_with("work of"));
+            let share = told.and_then(|it| it.why.split_once(" %")?.0.parse::<u32>().ok());
+            assert!(share.is_some_and(|it| it > 60), "{no_eval}: {:?}", seen.not_seen);
+            let seen = run(ask(&idle, no_eval, Some(1000))).seen;
+            let told = seen.not_seen.iter().find(|it| it.what.starts_with("work of"));
+            assert_eq!(told, None);
+        }
     });
 }

@@ -89,6 +89,28 @@ fn a_wrong_cookie_and_crossed_names_say_what_to_do() {
 }
 
 #[test]
+fn a_node_that_allows_only_some_lets_the_chosen_name_in() {
+    for_each_otp("giulia::a_node_that_allows_only_some_lets_the_chosen_name_in", |otp| {
+        let node = Node::builder(otp).name("picky").eval("net_kernel:allow(['me@127.0.0.1'])");
+        let node = node.start();
+        let doctor = answer(&mut ask(&node, "doctor", &["--name", "me@127.0.0.1"]));
+        assert!(doctor.contains("Healthy"), "{doctor}");
+        let port = node.epmd_port().to_string();
+        let mut nodes = giulia(&["nodes", "127.0.0.1", "--auth", "--name", "me@127.0.0.1"]);
+        nodes.env("GIULIA_COOKIE", node.cookie()).env("ERL_EPMD_PORT", port);
+        let nodes = answer(&mut nodes);
+        assert!(nodes.contains("authenticated"), "{nodes}");
+        node.eval("timer:sleep(200)");
+        assert_eq!(node.log(), "");
+        let refused = ask(&node, "doctor", &[]).output().unwrap();
+        let (data, _, code) = ran(&refused);
+        assert!(code == 2 && data.contains("--name"), "{data}");
+        node.eval("timer:sleep(200)");
+        assert_eq!(node.log().matches("disallowed node").count(), 1, "{}", node.log());
+    });
+}
+
+#[test]
 fn looking_at_the_nodes_of_a_host_writes_nothing_into_their_logs() {
     for_each_otp("giulia::looking_at_the_nodes_of_a_host_writes_nothing", |otp| {
         let node = Node::builder(otp).name("quiet").start();

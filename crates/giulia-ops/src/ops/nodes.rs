@@ -34,7 +34,8 @@ impl crate::Operation for Operation {
     const DETAILS: &'static str = "\
 Each node is dialled as far as its challenge, which tells its full name and harms nothing. \
 Only --auth goes on to the cookie, because a wrong one writes an error into the node's log; \
-it is never tried twice.
+it is never tried twice. A node with a section of its own in the configuration is told the \
+cookie of that section.
 
 Examples:
   giulia nodes                       this machine
@@ -50,7 +51,7 @@ Examples:
         let access = &ctx.book.common;
         let bounds = ctx.bounds(access, std::time::Duration::ZERO);
         let attempt = ctx.attempt(access, &bounds);
-        Ok(giulia_engine::nodes(params.host.as_str(), params.auth, attempt).await?)
+        Ok(giulia_engine::nodes(params.host.as_str(), params.auth, &ctx.book, attempt).await?)
     }
 
     fn text(answer: &Nodes, out: &mut Out) {

@@ -1,6 +1,8 @@
 //! The three commands against real nodes of every OTP.
 
 use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -107,6 +109,38 @@ fn a_node_that_allows_only_some_lets_the_chosen_name_in() {
         assert!(code == 2 && data.contains("--name"), "{data}");
         node.eval("timer:sleep(200)");
         assert_eq!(node.log().matches("disallowed node").count(), 1, "{}", node.log());
+    });
+}
+
+#[test]
+fn each_node_is_told_the_cookie_of_its_own_section() {
+    for_each_otp("giulia::each_node_is_told_the_cookie_of_its_own_section", |otp| {
+        let usual = Node::builder(otp).name("usual").cookie("usualcookie").start();
+        let own = Node::builder(otp).name("own").cookie("owncookie").epmd(usual.epmd()).start();
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (common, section) = (file("common", usual.cookie()), file("section", own.cookie()));
+        let config = file(
+            "giulia.toml",
+            &format!(
+                "[connect]\ncookie_file = \"{common}\"\n\n[node.\"{}\"]\ncookie_file = \"{section}\"\n",
+                own.name()
+            ),
+        );
+        // By a host that is in no name: only the knock tells whose section it is.
+        for host in ["127.0.0.1", "localhost"] {
+            let mut nodes = giulia(&["nodes", host, "--auth", "--config", &config]);
+            nodes.env("ERL_EPMD_PORT", usual.epmd_port().to_string());
+            let nodes = answer(&mut nodes);
+            assert_eq!(nodes.matches("authenticated").count(), 2, "{nodes}");
+        }
+        own.eval("timer:sleep(200)");
+        assert_eq!((usual.log(), own.log()), (String::new(), String::new()));
     });
 }
 

@@ -44,6 +44,11 @@ pub async fn nodes(
             known.len()
         ));
     }
+    let named = known.iter().filter_map(|(alive, _)| book.nodes.get(&format!("{alive}@{host}")));
+    // Once, however many it concerns.
+    if let Some(it) = named.chain([access]).find(|it| it.is_unverified()) {
+        it.warn(progress);
+    }
     let dialled = known.into_iter().take(NODES_MAX).map(|(alive, port)| {
         let entry = NodeEntry {
             alive,

@@ -38,7 +38,8 @@ pub(crate) async fn epmd_names(
 /// Dials and stops at the challenge.
 pub(crate) async fn knock(node: &str, access: &Access, allowed: Duration) -> Result<Knock, Error> {
     let (target, tls, local) = (target(node, access)?, tls(access)?, local(access)?);
-    Ok(Connection::knock(&target, &local, sooner(allowed), tls.as_ref()).await?)
+    let knock = Connection::knock(&target, &local, sooner(allowed), tls.as_ref()).await;
+    knock.map_err(|it| Error::asking(node, &it))
 }
 
 /// Dials and authenticates.
@@ -55,7 +56,8 @@ pub(crate) async fn attach(
     let mut options = AttachOptions::new(config);
     options.no_eval = access.no_eval;
     options.call_timeout = options.call_timeout.min(sooner(allowed));
-    Ok(Link::attach(&target(node, access)?, &options).await?)
+    let link = Link::attach(&target(node, access)?, &options).await;
+    link.map_err(|it| Error::asking(node, &it))
 }
 
 /// One tick.
@@ -65,8 +67,8 @@ pub(crate) async fn snapshot(link: &Link, request: &SnapshotRequest) -> Snapshot
 }
 
 /// Other tools' tracers.
-pub(crate) async fn tracers(link: &Link) -> Result<Vec<String>, Error> {
-    Ok(giulia_probe::tracers(link).await?)
+pub(crate) async fn tracers(node: &str, link: &Link) -> Result<Vec<String>, Error> {
+    giulia_probe::tracers(link).await.map_err(|it| Error::asking(node, &it))
 }
 
 fn target(node: &str, access: &Access) -> Result<Target, dist::Error> {

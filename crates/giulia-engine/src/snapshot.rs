@@ -36,6 +36,7 @@ pub async fn snapshot(
     attempt: Attempt<'_>,
 ) -> Result<Snapshot, Error> {
     let Attempt { access, bounds, progress, clock } = attempt;
+    access.warn(progress);
     let cookie = access.cookie.read(progress)?;
     // The window is for measuring: a node that lets nobody in is not waited for that long.
     let to_attach = bounds.at_most(access.timeout);

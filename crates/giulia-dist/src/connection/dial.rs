@@ -114,18 +114,15 @@ async fn knock_as(
         prefix: if tls.is_some() { Prefix::Four } else { Prefix::Two },
     };
     let tcp = dial(target, deadline).await?;
-    let finish = match &tls {
-        Some(prepared) => {
-            let stream = encrypt(target, prepared, tcp, deadline).await?;
-            let (stream, _, finish) = shake(setup, stream, deadline, Some(prepared)).await?;
-            leave(stream, is_named).await;
-            finish
-        }
-        None => {
-            let (stream, _, finish) = shake(setup, tcp, deadline, None).await?;
-            leave(stream, is_named).await;
-            finish
-        }
+    let finish = if let Some(prepared) = &tls {
+        let stream = encrypt(target, prepared, tcp, deadline).await?;
+        let (stream, _, finish) = shake(setup, stream, deadline, Some(prepared)).await?;
+        leave(stream, is_named).await;
+        finish
+    } else {
+        let (stream, _, finish) = shake(setup, tcp, deadline, None).await?;
+        leave(stream, is_named).await;
+        finish
     };
     match finish {
         Finish::Challenged(knock) => Ok(knock),

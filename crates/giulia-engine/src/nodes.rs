@@ -15,7 +15,8 @@ const DIALLED_AT_ONCE: usize = 16;
 
 /// Asks the EPMD of a host, then each of its nodes as far as the challenge.
 ///
-/// Stops there unless `authenticate`: a wrong cookie writes an error into the node's log.
+/// Stops there unless `authenticate`: a wrong cookie writes an error into the node's log. So
+/// does a name that the node does not allow (`net_kernel:allow/1`), once, in either case.
 ///
 /// A node that the book names is dialled and told the cookie in its own way, every other one
 /// in the way of `attempt`, which also asks EPMD.

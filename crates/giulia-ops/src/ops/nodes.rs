@@ -32,8 +32,9 @@ impl crate::Operation for Operation {
     const NAME: &'static str = "nodes";
     const ABOUT: &'static str = "List the nodes that a host's EPMD knows and which answer";
     const DETAILS: &'static str = "\
-Each node is dialled as far as its challenge, which tells its full name and harms nothing. \
-Only --auth goes on to the cookie, because a wrong one writes an error into the node's log; \
+Each node is dialled as far as its challenge, which tells its full name and harms nothing; \
+only a node that allows some names alone (net_kernel:allow/1) logs that it refused us, unless \
+--name is one of them. Only --auth goes on to the cookie, because a wrong one writes an error into the node's log; \
 it is never tried twice. A node with a section of its own in the configuration is told the \
 cookie of that section.
 

@@ -95,11 +95,14 @@ pub(crate) fn reference() -> String {
 
 /// Whoever sets `no_eval` wants to know what is called all the same.
 fn called_without_evaluation(text: &mut String) {
-    text.push_str("# With no_eval these functions are called on the node, and no others:\n");
+    text.push_str(
+        "# With no_eval these functions are called on the node (each by erpc:execute_call/4), and\n\
+         # no others:\n",
+    );
     for it in giulia_engine::bif_list() {
         // Writing to a String cannot fail.
         let function = format!("{}:{}/{}", it.module, it.function, it.arity);
-        let _ = writeln!(text, "#   {function:<32} {}", it.why);
+        let _ = writeln!(text, "#   {function:<33} {}", it.why);
     }
 }
 

@@ -206,6 +206,9 @@ fn tls_distribution_in_its_good_and_bad_ways() {
         answer(&mut ask(&node, "snapshot", &trusted));
         let doctor = answer(&mut ask(&node, "doctor", &trusted));
         assert!(doctor.contains("certificate is trusted"), "{doctor}");
+        let named = [&trusted[..], &["--name", "me@127.0.0.1"]].concat();
+        let doctor = answer(&mut ask(&node, "doctor", &named));
+        assert!(doctor.contains("Healthy"), "{doctor}");
         let optfile = text(&files.client_optfile());
         answer(&mut ask(&node, "snapshot", &["--ssl-dist-optfile", &optfile]));
         let untrusted = [&["--tls-cacert", &other_ca, "--timeout", "2s"][..], &client].concat();

@@ -23,7 +23,7 @@ pub use call::{Call, Reply};
 pub use mailbox::{Mailbox, Message, Payload, SpawnOptions, Spawned};
 
 use crate::{
-    Backoff, Config, Error, ErrorKind, NodeName, Target,
+    Backoff, Config, Error, ErrorKind, LocalName, NodeName, Target,
     control::{self, Process},
     handshake::Knock,
     term::{Pid, Term},
@@ -122,18 +122,22 @@ impl Connection {
 
     /// Asks a node who it is, and stops before authenticating.
     ///
-    /// Needs no cookie and writes nothing into the target's log. The answer's name may differ
-    /// from the one asked for; with short and long names crossed, the other way is tried too.
+    /// Needs no cookie. Writes nothing into the target's log, unless the target allows only
+    /// some names (`net_kernel:allow/1`) and `local` is none of them: that is one error there,
+    /// and is not tried again. The answer's name may differ from the one asked for. A node
+    /// that closes the handshake, as it does with names of the other kind (short or long), is
+    /// asked once more, under a name that it gives.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect), without those that come after the challenge.
     pub async fn knock(
         target: &Target,
+        local: &LocalName,
         timeout: Duration,
         tls: Option<&TlsOptions>,
     ) -> Result<Knock, Error> {
-        dial::knock(target, timeout, tls).await
+        dial::knock(target, local, timeout, tls).await
     }
 
     /// Calls a function on the target and waits for what it returns.

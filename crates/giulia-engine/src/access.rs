@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use giulia_probe::dist::tls::{TlsOptions, Verify};
 
-use crate::{CookieSource, Error};
+use crate::{CookieSource, Error, Progress};
 
 /// How to reach one node.
 #[derive(Debug, Clone)]
@@ -51,6 +51,22 @@ pub struct AccessBook {
     pub nodes: BTreeMap<String, Access>,
 }
 
+impl Access {
+    /// Warns of what was asked for and is risky.
+    pub(crate) fn warn(&self, progress: &dyn Progress) {
+        if self.is_unverified() {
+            progress.warn(
+                "TLS verify none: the node's certificate is not checked, and whoever stands in \
+                 between can read and change everything; trust its authority with --tls-cacert FILE",
+            );
+        }
+    }
+
+    pub(crate) fn is_unverified(&self) -> bool {
+        self.tls.as_ref().is_some_and(|it| it.verify == Some(Verify::None))
+    }
+}
+
 impl AccessBook {
     /// The way to this node.
     pub fn for_node(&self, node: &str) -> &Access {
@@ -75,5 +91,49 @@ impl TlsAccess {
             key_file: self.key_file.clone().or(below.key_file),
             server_name: self.server_name.clone().or(below.server_name),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Progress for Heard {
+        fn begin(&self, _what: &str, _lasts: Duration) {}
+        fn end(&self) {}
+        fn warn(&self, text: &str) {
+            self.0.lock().unwrap().push(text.to_owned());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unchecked_certificate_is_warned_of_once() {
+        let said = |verify| async move {
+            let access = Access {
+                cookie: CookieSource::Nowhere,
+                at: Some("127.0.0.1:1".to_owned()),
+                epmd_port: 1,
+                name: None,
+                tls: Some(TlsAccess { verify, ..TlsAccess::default() }),
+                timeout: Duration::from_secs(1),
+                no_eval: false,
+            };
+            let (bounds, clock) = (crate::Bounds::lasting(access.timeout), crate::Clock::system());
+            let heard = Heard::default();
+            let attempt = crate::Attempt {
+                access: &access,
+                bounds: &bounds,
+                progress: &heard,
+                clock: &clock,
+            };
+            crate::doctor("shop@127.0.0.1", attempt).await;
+            heard.0.into_inner().unwrap().len()
+        };
+        assert_eq!((said(Some(Verify::None)).await, said(Some(Verify::Ca)).await), (1, 0));
     }
 }

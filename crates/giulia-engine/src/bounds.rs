@@ -48,6 +48,12 @@ impl Bounds {
         Self { deadline: Instant::now() + allowed, allowed, stop }
     }
 
+    /// The same, over no later than this from now.
+    #[must_use]
+    pub fn at_most(&self, allowed: Duration) -> Self {
+        Self::new(allowed.min(self.left()), self.stop.clone())
+    }
+
     /// What is left until the deadline.
     pub fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
@@ -78,7 +84,7 @@ impl Bounds {
                 ErrorKind::Deadline,
                 format!(
                     "{what} took longer than {} s; is the node frozen or the network slow? \
-                     give it more with --timeout, or walk through it with `giulia doctor NODE`",
+                     give it more with --timeout",
                     self.allowed.as_secs_f64()
                 ),
             )),

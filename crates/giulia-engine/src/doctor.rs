@@ -33,6 +33,7 @@ const SPAWN: u64 = 1 << 32;
 
 /// Walks through everything that attaching needs. A failure is a check, never an error.
 pub async fn doctor(node: &str, attempt: Attempt<'_>) -> Doctor {
+    attempt.access.warn(attempt.progress);
     let mut walk = Walk { node, attempt, checks: Vec::new(), gates: Vec::new() };
     // A failure is in `checks`; the steps behind it are not reached.
     let ended = walk.walk().await;
@@ -169,9 +170,11 @@ impl Walk<'_> {
 
     async fn tracers(&mut self, link: &remote::Link) -> Result<(), Stopped> {
         let bounds = self.attempt.bounds;
-        match bounds.run("looking for tracers", remote::tracers(link)).await {
+        match bounds.run("looking for tracers", remote::tracers(self.node, link)).await {
             Ok(found) if found.is_empty() => {
-                self.pass("tracers", "nobody else traces here".to_owned());
+                let finding = "no tracing tool, session or global setting found; single processes \
+                               and functions are not searched";
+                self.pass("tracers", finding.to_owned());
             }
             Ok(found) => self.checks.push(Check {
                 name: "tracers".to_owned(),
@@ -195,7 +198,7 @@ impl Walk<'_> {
         self.checks.push(Check {
             name: "vm_bugs".to_owned(),
             status: CheckStatus::Warn,
-            finding: format!("bugs of this ERTS switch {off} features off and limit {limited}"),
+            finding: switched(off, limited),
             fix: Some("upgrade OTP to its latest patch release to have them all".to_owned()),
         });
     }
@@ -233,7 +236,12 @@ impl Walk<'_> {
         let check = check_of(error.kind()).unwrap_or(during);
         self.reached(check);
         let fix = fix(error.kind(), self.node);
-        self.fail(check, error.to_string(), &fix)
+        let finding = if self.checks.iter().any(|it| it.name == check) {
+            format!("it passed a moment ago, and then: {}", error.finding())
+        } else {
+            error.finding().to_owned()
+        };
+        self.fail(check, finding, &fix)
     }
 
     /// Port and TLS show only through what comes after them.
@@ -253,13 +261,71 @@ impl Walk<'_> {
         }
     }
 
+    /// One entry for each check: a later finding takes the place of an earlier one.
     fn push(&mut self, name: &str, status: CheckStatus, finding: String, fix: Option<String>) {
-        self.checks.push(Check { name: name.to_owned(), status, finding, fix });
+        let check = Check { name: name.to_owned(), status, finding, fix };
+        match self.checks.iter_mut().find(|it| it.name == name) {
+            Some(earlier) => *earlier = check,
+            None => self.checks.push(check),
+        }
     }
+}
+
+/// How many features the bugs of an ERTS cost.
+fn switched(off: usize, limited: usize) -> String {
+    let features =
+        |count| if count == 1 { "1 feature".to_owned() } else { format!("{count} features") };
+    let what = match (off, limited) {
+        (off, 0) => format!("switched off {}", features(off)),
+        (0, limited) => format!("limited {}", features(limited)),
+        (off, limited) => format!("switched off {} and limited {limited}", features(off)),
+    };
+    format!("for bugs of this ERTS giulia has {what}")
 }
 
 /// `db1:4000`, `[::1]:4000`: the host part.
 fn host_of(at: &str) -> &str {
     let host = at.rsplit_once(':').map_or(at, |(host, _port)| host);
     host.trim_start_matches('[').trim_end_matches(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Access, Bounds, Clock, CookieSource, ErrorKind, Silent};
+
+    #[test]
+    fn a_check_that_fails_later_stands_once() {
+        let access = Access {
+            cookie: CookieSource::Nowhere,
+            at: None,
+            epmd_port: 1,
+            name: None,
+            tls: None,
+            timeout: Duration::from_secs(1),
+            no_eval: false,
+        };
+        let (bounds, clock) = (Bounds::lasting(access.timeout), Clock::system());
+        let attempt =
+            Attempt { access: &access, bounds: &bounds, progress: &Silent, clock: &clock };
+        let mut walk = Walk { node: "shop@db1", attempt, checks: Vec::new(), gates: Vec::new() };
+        walk.reached("handshake");
+        let gone = ErrorKind::Node(giulia_probe::dist::ErrorKind::NodeUnreachable);
+        let Stopped = walk.fail_with("cookie", &Error::new(gone, "refused"));
+        let doctor = walk.finish(false);
+        let ports: Vec<_> = doctor.checks.iter().filter(|it| it.name == "port").collect();
+        assert!(
+            matches!(ports[..], [it] if it.status == CheckStatus::Fail && it.finding.ends_with("refused")),
+            "{ports:?}"
+        );
+    }
+
+    #[test]
+    fn what_bugs_cost_is_counted_in_grammar() {
+        assert!(switched(1, 1).ends_with("switched off 1 feature and limited 1"));
+        assert!(switched(0, 1).ends_with("limited 1 feature"));
+        assert!(switched(2, 0).ends_with("switched off 2 features"));
+    }
 }

@@ -4,10 +4,12 @@ use giulia_probe::dist;
 
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
-#[error("{text}")]
+#[error("{text}{}", next_step.as_deref().unwrap_or_default())]
 pub struct Error {
     kind: ErrorKind,
     text: String,
+    /// What to try, where `text` does not end with it; begins with `; `.
+    next_step: Option<String>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -31,7 +33,7 @@ pub enum ErrorKind {
 impl Error {
     /// An error with its text; the text ends with what to try.
     pub fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), source: None }
+        Self { kind, text: text.into(), next_step: None, source: None }
     }
 
     /// The same with the error underneath.
@@ -41,6 +43,18 @@ impl Error {
         self
     }
 
+    /// An error of a question to this node: one of a live connection gets its next step.
+    pub(crate) fn asking(node: &str, error: &dist::Error) -> Self {
+        let mut it = Self::new(ErrorKind::Node(error.kind()), error.to_string());
+        it.next_step = next_step(error.kind(), node);
+        it
+    }
+
+    /// What happened, without what to try.
+    pub(crate) fn finding(&self) -> &str {
+        &self.text
+    }
+
     /// What happened, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -48,24 +62,41 @@ impl Error {
 }
 
 impl From<dist::Error> for Error {
-    /// The text already says everything, what lies underneath included; where a connection
-    /// broke in the middle, it may lack the next step.
+    /// For what happens before there is a node to speak of: the text already says everything,
+    /// what lies underneath and the next step included.
     fn from(error: dist::Error) -> Self {
-        let mut text = error.to_string();
-        if !text.contains([';', '?']) {
-            text.push_str(next_step(error.kind()));
-        }
-        Self::new(ErrorKind::Node(error.kind()), text)
+        Self::new(ErrorKind::Node(error.kind()), error.to_string())
     }
 }
 
-fn next_step(kind: dist::ErrorKind) -> &'static str {
+/// The connection knows what broke and not what we were after, so its texts lack this; those
+/// of attaching have it, each its own.
+fn next_step(kind: dist::ErrorKind, node: &str) -> Option<String> {
     use dist::ErrorKind as Dist;
-    if matches!(kind, Dist::Limit | Dist::Protocol) {
-        "; what listens there is no healthy Erlang node: check the address with `giulia nodes HOST`"
-    } else if matches!(kind, Dist::Closed | Dist::Silent | Dist::Io) {
-        "; is the node still up? see `giulia doctor NODE`"
-    } else {
-        "; see `giulia doctor NODE`"
+    let is_gone = matches!(kind, Dist::Closed | Dist::Silent);
+    let is_of_a_question = matches!(
+        kind,
+        Dist::Deadline | Dist::Limit | Dist::Protocol | Dist::Request | Dist::Raised | Dist::Killed
+    );
+    let still = if is_gone { "is the node still up? " } else { "" };
+    (is_gone || is_of_a_question).then(|| format!("; {still}see `giulia doctor {node}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_names_the_node_whatever_the_text_holds() {
+        let node = "shop@db1";
+        for text in ["broke", "broke; twice?"] {
+            let error = dist::Error::new(dist::ErrorKind::Closed, text.to_owned());
+            let error = Error::asking(node, &error);
+            assert!(error.to_string().ends_with("see `giulia doctor shop@db1`"), "{error}");
+            assert_eq!(error.finding(), text);
+        }
+        let error =
+            dist::Error::new(dist::ErrorKind::CookieMismatch, "differs, no mark".to_owned());
+        assert_eq!(Error::asking(node, &error).to_string(), "differs, no mark");
     }
 }

@@ -37,6 +37,9 @@ pub use clock::Clock;
 pub use cookie::CookieSource;
 pub use doctor::{CHECKS, doctor};
 pub use error::{Error, ErrorKind};
-pub use giulia_probe::dist::{Cookie, NodeName, tls::Verify};
+pub use giulia_probe::{
+    ListedBif, bif_list,
+    dist::{Cookie, NodeName, tls::Verify},
+};
 pub use nodes::nodes;
 pub use snapshot::{SnapshotRequest, snapshot};

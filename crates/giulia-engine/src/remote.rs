@@ -37,8 +37,9 @@ pub(crate) async fn epmd_names(
 
 /// Dials and stops at the challenge.
 pub(crate) async fn knock(node: &str, access: &Access, allowed: Duration) -> Result<Knock, Error> {
-    let (target, tls) = (target(node, access)?, tls(access)?);
-    Ok(Connection::knock(&target, sooner(allowed), tls.as_ref()).await?)
+    let (target, tls, local) = (target(node, access)?, tls(access)?, local(access)?);
+    let knock = Connection::knock(&target, &local, sooner(allowed), tls.as_ref()).await;
+    knock.map_err(|it| Error::asking(node, &it))
 }
 
 /// Dials and authenticates.
@@ -51,13 +52,12 @@ pub(crate) async fn attach(
     let mut config = Config::new(cookie);
     config.connect_timeout = sooner(allowed);
     config.tls = tls(access)?;
-    if let Some(name) = &access.name {
-        config.local = LocalName::Chosen(name.parse::<NodeName>()?);
-    }
+    config.local = local(access)?;
     let mut options = AttachOptions::new(config);
     options.no_eval = access.no_eval;
     options.call_timeout = options.call_timeout.min(sooner(allowed));
-    Ok(Link::attach(&target(node, access)?, &options).await?)
+    let link = Link::attach(&target(node, access)?, &options).await;
+    link.map_err(|it| Error::asking(node, &it))
 }
 
 /// One tick.
@@ -67,12 +67,19 @@ pub(crate) async fn snapshot(link: &Link, request: &SnapshotRequest) -> Snapshot
 }
 
 /// Other tools' tracers.
-pub(crate) async fn tracers(link: &Link) -> Result<Vec<String>, Error> {
-    Ok(giulia_probe::tracers(link).await?)
+pub(crate) async fn tracers(node: &str, link: &Link) -> Result<Vec<String>, Error> {
+    giulia_probe::tracers(link).await.map_err(|it| Error::asking(node, &it))
 }
 
 fn target(node: &str, access: &Access) -> Result<Target, dist::Error> {
     Ok(Target { name: node.parse()?, at: access.at.clone(), epmd_port: access.epmd_port })
+}
+
+fn local(access: &Access) -> Result<LocalName, dist::Error> {
+    Ok(match &access.name {
+        Some(name) => LocalName::Chosen(name.parse::<NodeName>()?),
+        None => LocalName::Dynamic,
+    })
 }
 
 fn tls(access: &Access) -> Result<Option<TlsOptions>, Error> {

@@ -36,9 +36,12 @@ pub async fn snapshot(
     attempt: Attempt<'_>,
 ) -> Result<Snapshot, Error> {
     let Attempt { access, bounds, progress, clock } = attempt;
+    access.warn(progress);
     let cookie = access.cookie.read(progress)?;
-    let attaching = remote::attach(node, access, cookie, bounds.left());
-    let link = bounds.run("attaching", attaching).await?;
+    // The window is for measuring: a node that lets nobody in is not waited for that long.
+    let to_attach = bounds.at_most(access.timeout);
+    let attaching = remote::attach(node, access, cookie, to_attach.left());
+    let link = to_attach.run("attaching", attaching).await?;
     if let Some(window) = request.window {
         progress.begin("measuring", window);
     }
@@ -89,4 +92,33 @@ fn nothing_seen(it: &Snapshot) -> Option<&str> {
         || it.host.is_some();
     let first = it.not_seen.first().map_or("no reason was given", |it| it.why.as_str());
     (!seen).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Access, Clock, Cookie, CookieSource, Silent};
+
+    #[tokio::test]
+    async fn a_node_that_lets_nobody_in_is_not_waited_for_as_long_as_the_window() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let access = Access {
+            cookie: CookieSource::Given(Cookie::new("x")),
+            at: Some(silent.local_addr().unwrap().to_string()),
+            epmd_port: 1,
+            name: None,
+            tls: None,
+            timeout: Duration::from_millis(200),
+            no_eval: false,
+        };
+        let window = Duration::from_secs(20);
+        let bounds = Bounds::lasting(access.timeout + window);
+        let clock = Clock::system();
+        let attempt =
+            Attempt { access: &access, bounds: &bounds, progress: &Silent, clock: &clock };
+        let request = SnapshotRequest { window: Some(window), top: 1 };
+        let started = std::time::Instant::now();
+        snapshot("shop@127.0.0.1", &request, attempt).await.unwrap_err();
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
 }

@@ -20,6 +20,10 @@ use crate::{
     tls::{Prepared, TlsOptions},
 };
 
+/// How long a knock waits for the node's end of the connection: a node that is well closes it
+/// within a round trip, and attaching under the same name before that would be refused.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 pub(super) async fn connect(target: &Target, config: &Config) -> Result<Arc<Shared>, Error> {
     let deadline = Instant::now() + config.connect_timeout;
     let tls = config.tls.as_ref().map(|it| it.prepare(&target.name)).transpose()?;
@@ -65,21 +69,29 @@ fn run<S: AsyncRead + AsyncWrite + Send + 'static>(
 
 pub(super) async fn knock(
     target: &Target,
+    local: &LocalName,
     timeout: Duration,
     tls: Option<&TlsOptions>,
 ) -> Result<Knock, Error> {
     let deadline = Instant::now() + timeout;
-    let mode = target.name.mode();
-    let other = match mode {
-        NameMode::Long => NameMode::Short,
-        NameMode::Short => NameMode::Long,
+    let (first, mode) = match local {
+        LocalName::Dynamic => {
+            let mode = target.name.mode();
+            (Identity::Dynamic { host: own_host(mode) }, mode)
+        }
+        // The target's name is a guess here, so it cannot tell whether ours is of its kind.
+        LocalName::Chosen(name) => (chosen(name)?, name.mode()),
     };
-    match knock_as(target, mode, deadline, tls).await {
-        // What a node does with a name of the other kind.
-        Err(error)
-            if matches!(error.kind(), ErrorKind::HandshakeClosed | ErrorKind::NotAllowed) =>
-        {
-            knock_as(target, other, deadline, tls).await.map_err(|_| error)
+    match knock_as(target, first, deadline, tls).await {
+        // What a node does with a name of the other kind, and logs nowhere. One that refuses
+        // us as not allowed has written an error into its log: no second one for the same.
+        Err(error) if error.kind() == ErrorKind::HandshakeClosed => {
+            let other = match mode {
+                NameMode::Long => NameMode::Short,
+                NameMode::Short => NameMode::Long,
+            };
+            let second = Identity::Dynamic { host: own_host(other) };
+            knock_as(target, second, deadline, tls).await.map_err(|_| error)
         }
         result => result,
     }
@@ -87,31 +99,47 @@ pub(super) async fn knock(
 
 async fn knock_as(
     target: &Target,
-    mode: NameMode,
+    identity: Identity,
     deadline: Instant,
     tls: Option<&TlsOptions>,
 ) -> Result<Knock, Error> {
     let tls = tls.map(|it| it.prepare(&target.name)).transpose()?;
+    let is_named = matches!(identity, Identity::Chosen { .. });
     let setup = Setup {
         target: &target.name,
         is_name_checked: false,
-        identity: Identity::Dynamic { host: own_host(mode) },
+        identity,
         cookie: None,
         challenge: 0,
         prefix: if tls.is_some() { Prefix::Four } else { Prefix::Two },
     };
     let tcp = dial(target, deadline).await?;
-    let finish = match &tls {
-        Some(prepared) => {
-            let stream = encrypt(target, prepared, tcp, deadline).await?;
-            shake(setup, stream, deadline, Some(prepared)).await?.2
-        }
-        None => shake(setup, tcp, deadline, None).await?.2,
+    let finish = if let Some(prepared) = &tls {
+        let stream = encrypt(target, prepared, tcp, deadline).await?;
+        let (stream, _, finish) = shake(setup, stream, deadline, Some(prepared)).await?;
+        leave(stream, is_named).await;
+        finish
+    } else {
+        let (stream, _, finish) = shake(setup, tcp, deadline, None).await?;
+        leave(stream, is_named).await;
+        finish
     };
     match finish {
         Finish::Challenged(knock) => Ok(knock),
         Finish::Established(it) => Ok(it.peer),
     }
+}
+
+/// Ends a knock; under a name of our own it waits until the node has let go of that name.
+async fn leave<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, is_named: bool) {
+    if !is_named {
+        return;
+    }
+    // Failing to say goodbye ends the connection as well.
+    stream.shutdown().await.ok();
+    let mut rest = [0; 64];
+    let drained = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
+    timeout_at(Instant::now() + GOODBYE, drained).await.ok();
 }
 
 /// A TCP connection to the node's port, wherever that is.
@@ -256,11 +284,13 @@ fn identity(local: &LocalName, target: &NodeName) -> Result<Identity, Error> {
                 ),
             ))
         }
-        // 0 to 3 are the creations of old; a node never has two of the same in a row.
-        LocalName::Chosen(name) => {
-            Ok(Identity::Chosen { name: name.clone(), creation: random()? | 4 })
-        }
+        LocalName::Chosen(name) => chosen(name),
     }
+}
+
+fn chosen(name: &NodeName) -> Result<Identity, Error> {
+    // 0 to 3 are the creations of old; a node never has two of the same in a row.
+    Ok(Identity::Chosen { name: name.clone(), creation: random()? | 4 })
 }
 
 /// The host part of a name that the target gives us: of its own kind, or it refuses.

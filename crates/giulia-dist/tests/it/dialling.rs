@@ -192,7 +192,8 @@ async fn a_knock_stops_at_the_challenge() {
         }
     })
     .await;
-    let knock = Connection::knock(&target(&address), SOON, None).await.unwrap();
+    let knock =
+        Connection::knock(&target(&address), &LocalName::Dynamic, SOON, None).await.unwrap();
     assert_eq!((knock.name.as_str(), knock.creation), ("other@127.0.0.1", 9));
     assert_eq!(receiver.recv().await.unwrap(), b"", "nothing is answered");
 }

@@ -93,14 +93,14 @@ fn knocking_needs_no_cookie_and_is_not_logged() {
         for names in [Names::Long, Names::Short] {
             let node = Node::builder(otp).names(names).start();
             run(async {
-                let second = Duration::from_secs(5);
-                let knock = Connection::knock(&target(&node), second, None).await.unwrap();
+                let (second, local) = (Duration::from_secs(5), LocalName::Dynamic);
+                let knock = Connection::knock(&target(&node), &local, second, None).await.unwrap();
                 assert_eq!(knock.name.as_str(), node.name());
                 // Under a name of the other kind it still says its real name.
                 let wrong = if names == Names::Long { "kit@localhost" } else { "kit@127.0.0.1" };
                 let mut crossed = Target::new(wrong.parse().unwrap());
                 crossed.epmd_port = node.epmd_port();
-                let knock = Connection::knock(&crossed, second, None).await.unwrap();
+                let knock = Connection::knock(&crossed, &local, second, None).await.unwrap();
                 assert_eq!(knock.name.as_str(), node.name());
                 let mode = if names == Names::Long { NameMode::Long } else { NameMode::Short };
                 assert_eq!(knock.name.mode(), mode);
@@ -108,5 +108,30 @@ fn knocking_needs_no_cookie_and_is_not_logged() {
                 assert_eq!(node.log(), "");
             });
         }
+    });
+}
+
+#[test]
+fn a_knock_brings_the_chosen_name_and_a_refused_one_is_logged_once() {
+    for_each_otp("dist::a_knock_brings_the_chosen_name_and_a_refused_one_is_logged_once", |otp| {
+        let node = Node::builder(otp).eval("net_kernel:allow(['eye@127.0.0.1'])").start();
+        run(async {
+            let second = Duration::from_secs(5);
+            let eye = LocalName::Chosen("eye@127.0.0.1".parse().unwrap());
+            let knock = Connection::knock(&target(&node), &eye, second, None).await.unwrap();
+            assert_eq!(knock.name.as_str(), node.name());
+            // Right behind it: the node has let go of the name.
+            let mut config = config(&node);
+            config.local = eye;
+            Connection::connect(&target(&node), &config).await.unwrap().close();
+            assert_eq!(node.log(), "");
+            let nobody = LocalName::Dynamic;
+            let error = Connection::knock(&target(&node), &nobody, second, None).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotAllowed, "{error}");
+            let is_logged = || node.log().contains("disallowed node");
+            assert!(within(Duration::from_secs(2), is_logged).await, "{}", node.log());
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert_eq!(node.log().matches("disallowed node").count(), 1, "{}", node.log());
+        });
     });
 }

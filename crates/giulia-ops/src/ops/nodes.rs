@@ -32,9 +32,11 @@ impl crate::Operation for Operation {
     const NAME: &'static str = "nodes";
     const ABOUT: &'static str = "List the nodes that a host's EPMD knows and which answer";
     const DETAILS: &'static str = "\
-Each node is dialled as far as its challenge, which tells its full name and harms nothing. \
-Only --auth goes on to the cookie, because a wrong one writes an error into the node's log; \
-it is never tried twice.
+Each node is dialled as far as its challenge, which tells its full name and harms nothing; \
+only a node that allows some names alone (net_kernel:allow/1) logs that it refused us, unless \
+--name is one of them. Only --auth goes on to the cookie, because a wrong one writes an error into the node's log; \
+it is never tried twice. A node with a section of its own in the configuration is told the \
+cookie of that section.
 
 Examples:
   giulia nodes                       this machine
@@ -50,7 +52,7 @@ Examples:
         let access = &ctx.book.common;
         let bounds = ctx.bounds(access, std::time::Duration::ZERO);
         let attempt = ctx.attempt(access, &bounds);
-        Ok(giulia_engine::nodes(params.host.as_str(), params.auth, attempt).await?)
+        Ok(giulia_engine::nodes(params.host.as_str(), params.auth, &ctx.book, attempt).await?)
     }
 
     fn text(answer: &Nodes, out: &mut Out) {

@@ -42,7 +42,9 @@ pub(crate) fn snapshot(it: &Snapshot, out: &mut Out) {
         tables::processes(processes, out);
     }
     if let Some(ets) = &it.ets {
-        tables::ets(ets, out);
+        // The probe says there what it did not ask: "40 of 88 ETS tables".
+        let is_partial = it.not_seen.iter().any(|it| it.what.ends_with("ETS tables"));
+        tables::ets(ets, is_partial, out);
     }
     if let Some(node) = &it.node {
         gates_in_short(node, out);
@@ -207,9 +209,9 @@ fn memory(memory: &Memory, host: Option<&HostFacts>, out: &mut Out) {
     if let Some(rss) = host.and_then(|it| it.rss_bytes) {
         let ratio = units::share(rss, memory.total_bytes);
         let peak = host.and_then(|it| it.rss_peak_bytes);
-        let peak = peak.map(|it| format!(", at most {} so far", units::bytes(it)));
+        let peak = peak.map(|it| format!(" (peak {})", units::bytes(it)));
         let text = format!(
-            "The operating system counts {} resident, {ratio:.2} times that{}.",
+            "RSS {}{}, {ratio:.2} times what erlang:memory() accounts for",
             units::bytes(rss),
             peak.unwrap_or_default()
         );

@@ -58,10 +58,11 @@ pub(super) fn processes(it: &Processes, out: &mut Out) {
     }
 }
 
-/// The biggest ETS tables.
-pub(super) fn ets(it: &EtsTables, out: &mut Out) {
-    let note =
-        format!("{} tables, {} in all, now", units::count(it.total), units::bytes(it.memory_bytes));
+/// The biggest ETS tables; with some left out, the figures are of the others.
+pub(super) fn ets(it: &EtsTables, is_partial: bool, out: &mut Out) {
+    let covers = if is_partial { "in those asked" } else { "in all" };
+    let (total, bytes) = (units::count(it.total), units::bytes(it.memory_bytes));
+    let note = format!("{total} tables, {bytes} {covers}, now");
     out.heading("Biggest ETS tables", &note);
     if it.top_by_memory.is_empty() {
         return;
@@ -150,8 +151,8 @@ fn groups(groups: &[ProcessGroup], most: usize, window: Option<Window>, out: &mu
     let text = match (more, all - worked) {
         (0, 0) => return,
         (0, idle) => format!("  {idle} more did no work in this window"),
-        (more, 0) => format!("  {more} more; --json has them all"),
-        (more, idle) => format!("  {more} more, and {idle} that did no work; --json has them all"),
+        (more, 0) => format!("  {more} more in --json"),
+        (more, idle) => format!("  {more} more in --json, and {idle} that did no work"),
     };
     out.line(&[(Style::Dim, &text)]);
 }

@@ -65,3 +65,32 @@ fn a_node_cannot_write_to_the_terminal() {
     assert!(text.contains("evil?[2J?name"), "{text}");
     assert!(text.chars().all(|it| it == '\n' || !it.is_control()));
 }
+
+#[test]
+fn ets_totals_say_when_not_every_table_was_asked() {
+    let mut it: Snapshot = serde_json::from_str(ONE_SAMPLE).unwrap();
+    assert!(text(ONE_SAMPLE, 100).contains("88 tables, 8.58 MiB in all, now"));
+    let (what, why) = ("40 of 88 ETS tables".to_owned(), "too many".to_owned());
+    it.not_seen.push(giulia_model::NotSeen { what, why });
+    let text = text(&serde_json::to_string(&it).unwrap(), 100);
+    assert!(text.contains("88 tables, 8.58 MiB in those asked, now"), "{text}");
+}
+
+#[test]
+fn a_count_without_a_limit_has_no_bar_and_no_share() {
+    let mut it: serde_json::Value = serde_json::from_str(ONE_SAMPLE).unwrap();
+    it["counts"]["ets_tables"].as_object_mut().unwrap().remove("limit");
+    let text = text(&it.to_string(), 100);
+    let line = text.lines().find(|it| it.starts_with("  ETS tables ")).unwrap();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["ETS", "tables", "88", "none"]);
+}
+
+#[test]
+fn groups_that_are_left_out_are_promised_only_where_they_are() {
+    let mut it: Snapshot = serde_json::from_str(ONE_SAMPLE).unwrap();
+    let processes = it.processes.as_mut().unwrap();
+    let one = processes.by_application[0].clone();
+    processes.by_application = vec![one; 100];
+    let text = text(&serde_json::to_string(&it).unwrap(), 100);
+    assert!(text.contains("90 more in --json") && !text.contains("them all"), "{text}");
+}

@@ -81,6 +81,9 @@ pub(crate) fn reference() -> String {
             "\n# {}\n# Flag --{flag}, variable {}.\n# {} = {value}",
             entry.about, entry.variable, entry.key
         );
+        if entry.key == "no_eval" {
+            called_without_evaluation(&mut text);
+        }
     }
     text.push_str(
         "\n# [node.\"shop@db1.example.com\"]\n\
@@ -88,6 +91,19 @@ pub(crate) fn reference() -> String {
          # at = \"127.0.0.1:9001\"\n",
     );
     text
+}
+
+/// Whoever sets `no_eval` wants to know what is called all the same.
+fn called_without_evaluation(text: &mut String) {
+    text.push_str(
+        "# With no_eval these functions are called on the node (each by erpc:execute_call/4), and\n\
+         # no others:\n",
+    );
+    for it in giulia_engine::bif_list() {
+        // Writing to a String cannot fail.
+        let function = format!("{}:{}/{}", it.module, it.function, it.arity);
+        let _ = writeln!(text, "#   {function:<33} {}", it.why);
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +118,16 @@ mod tests {
         for entry in entries() {
             assert!(keys.contains_key(&entry.key), "{} is a flag and not a key", entry.key);
             assert!(!entry.about.is_empty() && !entry.variable.is_empty(), "{entry:?}");
+        }
+    }
+
+    #[test]
+    fn the_reference_lists_what_no_eval_calls() {
+        let text = reference();
+        let (_, behind) = text.split_once("# no_eval = false\n").unwrap();
+        for it in giulia_engine::bif_list() {
+            let function = format!("#   {}:{}/{} ", it.module, it.function, it.arity);
+            assert!(behind.contains(&function), "{function}");
         }
     }
 

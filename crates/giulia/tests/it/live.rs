@@ -1,6 +1,8 @@
 //! The three commands against real nodes of every OTP.
 
 use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -89,6 +91,60 @@ fn a_wrong_cookie_and_crossed_names_say_what_to_do() {
 }
 
 #[test]
+fn a_node_that_allows_only_some_lets_the_chosen_name_in() {
+    for_each_otp("giulia::a_node_that_allows_only_some_lets_the_chosen_name_in", |otp| {
+        let node = Node::builder(otp).name("picky").eval("net_kernel:allow(['me@127.0.0.1'])");
+        let node = node.start();
+        let doctor = answer(&mut ask(&node, "doctor", &["--name", "me@127.0.0.1"]));
+        assert!(doctor.contains("Healthy"), "{doctor}");
+        let port = node.epmd_port().to_string();
+        let mut nodes = giulia(&["nodes", "127.0.0.1", "--auth", "--name", "me@127.0.0.1"]);
+        nodes.env("GIULIA_COOKIE", node.cookie()).env("ERL_EPMD_PORT", port);
+        let nodes = answer(&mut nodes);
+        assert!(nodes.contains("authenticated"), "{nodes}");
+        node.eval("timer:sleep(200)");
+        assert_eq!(node.log(), "");
+        let refused = ask(&node, "doctor", &[]).output().unwrap();
+        let (data, _, code) = ran(&refused);
+        assert!(code == 2 && data.contains("--name"), "{data}");
+        node.eval("timer:sleep(200)");
+        assert_eq!(node.log().matches("disallowed node").count(), 1, "{}", node.log());
+    });
+}
+
+#[test]
+fn each_node_is_told_the_cookie_of_its_own_section() {
+    for_each_otp("giulia::each_node_is_told_the_cookie_of_its_own_section", |otp| {
+        let usual = Node::builder(otp).name("usual").cookie("usualcookie").start();
+        let own = Node::builder(otp).name("own").cookie("owncookie").epmd(usual.epmd()).start();
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (common, section) = (file("common", usual.cookie()), file("section", own.cookie()));
+        let config = file(
+            "giulia.toml",
+            &format!(
+                "[connect]\ncookie_file = \"{common}\"\n\n[node.\"{}\"]\ncookie_file = \"{section}\"\n",
+                own.name()
+            ),
+        );
+        // By a host that is in no name: only the knock tells whose section it is.
+        for host in ["127.0.0.1", "localhost"] {
+            let mut nodes = giulia(&["nodes", host, "--auth", "--config", &config]);
+            nodes.env("ERL_EPMD_PORT", usual.epmd_port().to_string());
+            let nodes = answer(&mut nodes);
+            assert_eq!(nodes.matches("authenticated").count(), 2, "{nodes}");
+        }
+        own.eval("timer:sleep(200)");
+        assert_eq!((usual.log(), own.log()), (String::new(), String::new()));
+    });
+}
+
+#[test]
 fn looking_at_the_nodes_of_a_host_writes_nothing_into_their_logs() {
     for_each_otp("giulia::looking_at_the_nodes_of_a_host_writes_nothing", |otp| {
         let node = Node::builder(otp).name("quiet").start();
@@ -150,6 +206,9 @@ fn tls_distribution_in_its_good_and_bad_ways() {
         answer(&mut ask(&node, "snapshot", &trusted));
         let doctor = answer(&mut ask(&node, "doctor", &trusted));
         assert!(doctor.contains("certificate is trusted"), "{doctor}");
+        let named = [&trusted[..], &["--name", "me@127.0.0.1"]].concat();
+        let doctor = answer(&mut ask(&node, "doctor", &named));
+        assert!(doctor.contains("Healthy"), "{doctor}");
         let optfile = text(&files.client_optfile());
         answer(&mut ask(&node, "snapshot", &["--ssl-dist-optfile", &optfile]));
         let untrusted = [&["--tls-cacert", &other_ca, "--timeout", "2s"][..], &client].concat();

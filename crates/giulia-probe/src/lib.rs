@@ -1,7 +1,7 @@
 //! Questions to a live BEAM node, one file each, and what they cost it.
 //!
 //! A [`Link`] is a connection through which every question passes a deadline, a heap limit and
-//! the impact meter. [`snapshot`] asks everything once, in two round trips. Questions over all
+//! the impact meter. [`snapshot()`] asks everything once, in two round trips. Questions over all
 //! processes are evaluated on the target from committed abstract forms (`erl/`, `forms/`), whose
 //! loops run inside its own standard library.
 //!

@@ -4,9 +4,9 @@
 //!
 //! Two ways to read. [`Reader`] pulls values straight into the caller's structs, without a
 //! tree, for replies with many thousand elements. [`Term`] is a tree that borrows its leaves
-//! from the bytes, for small answers and for everything we send. [`validate`] only checks.
+//! from the bytes, for small answers and for everything we send. [`validate()`] only checks.
 //!
-//! What a peer can make us hold: [`validate`], [`Reader::skip`] and the pulling methods
+//! What a peer can make us hold: [`validate()`], [`Reader::skip`] and the pulling methods
 //! allocate nothing but the values they return. A tree needs at most 32 bytes in slots for
 //! each byte of input (every announced element must be covered by a byte of its own before
 //! its slot is allocated) and 40 with what the allocator adds, and never more than

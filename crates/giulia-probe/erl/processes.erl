@@ -86,6 +86,11 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
     Delta = {'-', '$3', '$2'},
     %% What we started has a group leader on our node; that is not the target's work.
     Other = {'=/=', {node, '$5'}, Us},
+    Mail = {'andalso', {is_integer, '$4'}, {'>', '$4', 0}},
+    Entry = {'$1', '$2', '$3', '$4', '$5'},
+    Mailed = ets:match_spec_compile([{Entry, [Mail], [{{'$4', '$1', '$2', '$3', '$5'}}]}]),
+    Led = ets:match_spec_compile([{Shape, [], ['$5']}]),
+    Drawn = ets:match_spec_compile([{Shape, [Other], [{{Delta, '$3', '$1'}}]}]),
     Seen =
         [begin
              Firsts = case erlang:is_integer(Before1) of
@@ -99,12 +104,10 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                lists:zipwith(fun erlang:process_info/2, Pids,
                                              lists:duplicate(Size, Everyone))),
              %% Busy ones and ones with mail, in one go.
-             Mail = {'andalso', {is_integer, '$4'}, {'>', '$4', 0}},
              Some = ets:match_spec_run(
                       Rows, ets:match_spec_compile(
                               [{Shape, [{'orelse', {'>', Delta, erlang:get(3)}, Mail}, Other],
                                 [{{Delta, '$3', '$1', '$4', '$5'}}]}])),
-             Entry = {'$1', '$2', '$3', '$4', '$5'},
              %% Ascending; what falls off the front is what the next ones must beat.
              Ranked = lists:merge(
                         lists:sort(
@@ -119,21 +122,17 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                  false -> erlang:put(3, erlang:element(1, erlang:hd(Busy)))
              end,
              Mails = ets:match_spec_run(
-                       Some, ets:match_spec_compile(
-                               [{Entry, [{is_integer, '$4'}, {'>', '$4', 0}],
-                                 [{{'$4', '$1', '$2', '$3', '$5'}}]}])),
+                       Some, Mailed),
              erlang:put(4, lists:sublist(lists:reverse(lists:sort(Mails ++ erlang:get(4))), Top)),
              %% By group leader. In a big node most chunks have one; 64 others are told apart.
-             Leader1 = ets:match_spec_run(lists:sublist(Rows, 1),
-                                          ets:match_spec_compile([{Shape, [], ['$5']}])),
+             Leader1 = ets:match_spec_run(lists:sublist(Rows, 1), Led),
              Others = case Leader1 of
                           [] -> Rows;
                           [L1] -> ets:match_spec_run(
                                     Rows, ets:match_spec_compile(
                                             [{Shape, [{'=/=', '$5', {const, L1}}], ['$_']}]))
                       end,
-             Leaders = lists:usort(ets:match_spec_run(
-                                     Others, ets:match_spec_compile([{Shape, [], ['$5']}]))),
+             Leaders = lists:usort(ets:match_spec_run(Others, Led)),
              Groups = [begin
                            Mine = {'=:=', '$5', {const, Leader}},
                            Work = ets:match_spec_run(
@@ -171,7 +170,7 @@ ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, Dicti
                                       [Pick + 1 || Pick <- Picks],
                                       lists:duplicate(erlang:length(Picks),
                                                       erlang:list_to_tuple(Rows))),
-                        ets:match_spec_compile([{Shape, [Other], [{{Delta, '$3', '$1'}}]}])),
+                        Drawn),
              {Groups, Beyond, Picked}
          end || Before1 <- Before ++ [erlang:length(Born) || Born =/= []]],
     Busies = lists:reverse(erlang:get(2)),

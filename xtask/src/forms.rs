@@ -14,6 +14,17 @@ use giulia_testkit::{Node, otps};
 /// Turns the one clause of `ask/1` into a list comprehension over one argument: its variables
 /// stay inside (a fun would do the same and make `erl_eval` load `erl_lint`), and whatever the
 /// caller binds to `Args` is matched against the clause's pattern.
+///
+/// On the way it becomes what an interpreter runs fast:
+/// - Literals (match specifications most of all) become one term in a node of the tree, which
+///   `erl_eval` returns as it is, in place of one node for each of their parts.
+/// - Where the source says `-variables(dictionary)`, variables that a match binds live in the
+///   process dictionary. `erl_eval` merges all bindings after each argument of each call, looking
+///   each up in a list of all: with 40 of them an expression costs ten times what it costs with two.
+///   A name that a pattern or guard of a clause or generator uses stays a variable, and a name that
+///   nothing binds is read from the dictionary too: that is how one form leaves state to another.
+///   Such a variable may be bound again. Not for sources with funs, which see other values then.
+/// - Functions of `erlang` that need no module name in source do without it here.
 const PARSE: &str = r"
 {ok, Tokens, _} = erl_scan:string(unicode:characters_to_list(base64:decode(Source))),
 Split = fun Loop([], [], Forms) -> lists:reverse(Forms);
@@ -21,9 +32,86 @@ Split = fun Loop([], [], Forms) -> lists:reverse(Forms);
             Loop([Token | Rest], Form, Forms) -> Loop(Rest, [Token | Form], Forms)
         end,
 Parsed = [begin {ok, It} = erl_parse:parse_form(Form), It end || Form <- Split(Tokens, [], [])],
-[{function, _, ask, 1, [{clause, _, [Pattern], [], Body}]}] = [It || {function, _, ask, 1, _} = It <- Parsed],
-Whole = {lc, 0, {block, 0, Body}, [{generate, 0, Pattern, {cons, 0, {var, 0, 'Args'}, {nil, 0}}}]},
-binary_to_list(base64:encode(term_to_binary(erl_parse:map_anno(fun(_) -> 0 end, Whole), [{minor_version, 2}])))
+[{function, _, ask, 1, [{clause, _, [Pattern0], [], Body0}]}] = [It || {function, _, ask, 1, _} = It <- Parsed],
+Zero = fun(It) -> erl_parse:map_anno(fun(_) -> 0 end, It) end,
+Pattern = Zero(Pattern0),
+Body = [Zero(It) || It <- Body0],
+Names = fun Names({var, _, '_'}) -> [];
+            Names({var, _, Name}) -> [Name];
+            Names(It) when is_tuple(It) -> lists:append([Names(Part) || Part <- tuple_to_list(It)]);
+            Names(It) when is_list(It) -> lists:append([Names(Part) || Part <- It]);
+            Names(_) -> []
+        end,
+Fixed = fun Fixed({clause, _, Patterns, Guards, Then}) -> Names(Patterns) ++ Names(Guards) ++ Fixed(Then);
+            Fixed({generate, _, Each, From}) -> Names(Each) ++ Fixed(From);
+            Fixed(It) when is_tuple(It) -> lists:append([Fixed(Part) || Part <- tuple_to_list(It)]);
+            Fixed(It) when is_list(It) -> lists:append([Fixed(Part) || Part <- It]);
+            Fixed(_) -> []
+        end,
+InDictionary = lists:any(fun(It) -> element(1, It) =:= attribute andalso element(3, It) =:= variables end, Parsed),
+Variables = ['Args' | Fixed(Body)],
+Literal = fun Literal({atom, _, It}) -> {ok, It};
+              Literal({integer, _, It}) -> {ok, It};
+              Literal({string, _, It}) -> {ok, It};
+              Literal({nil, _}) -> {ok, []};
+              Literal({op, _, '-', {integer, _, It}}) -> {ok, -It};
+              Literal({'fun', _, {function, {atom, _, M}, {atom, _, F}, {integer, _, A}}}) -> {ok, fun M:F/A};
+              Literal({cons, _, Head, Tail}) ->
+                  case {Literal(Head), Literal(Tail)} of
+                      {{ok, H}, {ok, T}} -> {ok, [H | T]};
+                      _ -> no
+                  end;
+              Literal({tuple, _, Parts}) ->
+                  Found = [Literal(Part) || Part <- Parts],
+                  case lists:member(no, Found) of
+                      true -> no;
+                      false -> {ok, list_to_tuple([It || {ok, It} <- Found])}
+                  end;
+              Literal(_) -> no
+          end,
+Call = fun(Function, Args) -> {call, 0, {atom, 0, Function}, Args} end,
+Bind = fun Bind({var, _, '_'}, _) -> [];
+           Bind({var, _, Name}, From) ->
+               case lists:member(Name, Variables) of
+                   true -> [{match, 0, {var, 0, Name}, From}];
+                   false -> [Call(put, [{atom, 0, Name}, From])]
+               end;
+           Bind({tuple, _, Parts}, From) ->
+               lists:append([Bind(Part, Call(element, [{integer, 0, At}, From])) ||
+                                {At, Part} <- lists:zip(lists:seq(1, length(Parts)), Parts)])
+       end,
+Fast = fun Fast(It) when is_list(It) -> [Fast(Part) || Part <- It];
+           Fast({Kind, _, _} = It) when Kind =:= bin; Kind =:= string; Kind =:= char; Kind =:= float -> It;
+           Fast({match, _, Left, Right}) when not InDictionary -> {match, 0, Left, Fast(Right)};
+           Fast({var, _, Name} = It) ->
+               case not InDictionary orelse lists:member(Name, Variables) of
+                   true -> It;
+                   false -> Call(get, [{atom, 0, Name}])
+               end;
+           Fast({match, _, {tuple, _, _} = Left, Right}) ->
+               {block, 0, [Call(put, [{atom, 0, '_'}, Fast(Right)]) | Bind(Left, Call(get, [{atom, 0, '_'}]))]};
+           Fast({match, _, Left, Right}) -> case Bind(Left, Fast(Right)) of [One] -> One; [] -> Fast(Right) end;
+           Fast({clause, A, Patterns, Guards, Then}) -> {clause, A, Patterns, Guards, Fast(Then)};
+           Fast({generate, A, Each, From}) -> {generate, A, Each, Fast(From)};
+           Fast({call, _, {remote, _, {atom, _, Module}, {atom, _, Name}} = Called, Args}) ->
+               case Module =:= erlang andalso erl_internal:bif(Name, length(Args)) of
+                   true -> {call, 0, {atom, 0, Name}, Fast(Args)};
+                   false -> {call, 0, Called, Fast(Args)}
+               end;
+           Fast({atom, _, _} = It) -> It;
+           Fast(It) when is_tuple(It) ->
+               case Literal(It) of
+                   {ok, Term} -> {integer, 0, Term};
+                   no -> list_to_tuple(Fast(tuple_to_list(It)))
+               end;
+           Fast(It) -> It
+       end,
+{Each, Bound} = case InDictionary of
+                    true -> {{var, 0, 'Args'}, Bind(Pattern, {var, 0, 'Args'})};
+                    false -> {Pattern, []}
+                end,
+Whole = {lc, 0, {block, 0, Bound ++ Fast(Body)}, [{generate, 0, Each, {cons, 0, {var, 0, 'Args'}, {nil, 0}}}]},
+binary_to_list(base64:encode(term_to_binary(Whole, [{minor_version, 2}])))
 ";
 
 /// Writes every form.

@@ -5,11 +5,13 @@
 //! cargo xtask forms --check    fails when a committed form differs from a fresh one
 //! cargo xtask record           records replies of real nodes into fixtures/otp-*/
 //! cargo xtask evidence NAME    measures what a claim rests on; see scripts/evidence
+//! cargo xtask story            the seven sessions of the article on our targets; see scripts/story
 //! ```
 
 mod evidence;
 mod forms;
 mod record;
+mod story;
 
 use std::env;
 
@@ -25,6 +27,11 @@ fn main() -> Result<()> {
         ["evidence", name, options @ ..] => {
             evidence::run(name, &evidence::Options::parse(options)?)
         }
-        _ => bail!("usage: cargo xtask forms [--check] | record | evidence NAME [OPTION VALUE]..."),
+        ["story", options @ ..] => story::run(&story::Options::parse(options)?),
+        // Who is killed by the evidence of cleanup: started by it alone.
+        ["hold", arguments @ ..] => evidence::hold(arguments),
+        _ => bail!(
+            "usage: cargo xtask forms [--check] | record | evidence NAME [OPTION VALUE]... | story [OPTION VALUE]..."
+        ),
     }
 }

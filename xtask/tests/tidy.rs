@@ -10,16 +10,23 @@ use std::{
 /// Who may depend on whom. A new arrow is an architectural change: edit this table in its own commit.
 const ARROWS: &[(&str, &[&str])] = &[
     ("giulia-model", &[]),
-    ("giulia-dist", &[]),
+    ("giulia-term", &[]),
+    ("giulia-dist", &["giulia-term"]),
     ("giulia-testkit", &[]),
     ("giulia-probe", &["giulia-dist", "giulia-model"]),
-    ("giulia-engine", &["giulia-model", "giulia-probe"]),
-    ("giulia-ops", &["giulia-engine", "giulia-model"]),
+    ("giulia-code", &["giulia-model", "giulia-term"]),
+    ("giulia-store", &["giulia-model"]),
+    ("giulia-rules", &["giulia-model"]),
+    (
+        "giulia-engine",
+        &["giulia-code", "giulia-model", "giulia-probe", "giulia-rules", "giulia-store"],
+    ),
+    ("giulia-ops", &["giulia-engine", "giulia-model", "giulia-rules"]),
     ("giulia", &["giulia-engine", "giulia-model", "giulia-ops"]),
 ];
 
 /// Names in prose that look like crates and are not.
-const NOT_CRATES: &[&str] = &[];
+const NOT_CRATES: &[&str] = &["giulia-observe"];
 
 /// DESIGN 11: what one person can still review in an update.
 const LOCKED_PACKAGES_MAX: usize = 480;
@@ -33,6 +40,18 @@ const LIB_LINES_MAX: usize = 150;
 /// What the doc of a probe states (STYLE 21).
 const PROBE_DOC: &[&str] =
     &["question:", "call:", "first otp:", "cost:", "limit:", "side effects:"];
+
+/// What the page of a rule tells, in this order (STYLE 31).
+const RULE_PAGE: &[&str] = &[
+    "What it sees",
+    "Why it matters",
+    "What to do",
+    "Thresholds and their source",
+    "When it is wrong",
+];
+
+/// How the tests of a rule begin their names (STYLE 35).
+const RULE_CASES: &[&str] = &["fires", "silent", "edge"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -224,6 +243,38 @@ fn each_file_has_its_entry() {
             let has_entry = name == "mod" || entries.contains(&format!("{name}::"));
             assert!(has_entry, "{slice} has no entry for `{name}`");
         }
+    }
+}
+
+/// A rule that nobody can look up, or doubt, is a canned sentence: STYLE 31 and 35.
+#[test]
+fn each_rule_has_its_page_and_its_three_cases() {
+    let folder = root().join("crates/giulia-rules/src/rules");
+    let entries = fs::read_to_string(folder.join("mod.rs")).unwrap();
+    let mut n_rules = 0;
+    for path in fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path()) {
+        let id = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if id == "mod" {
+            continue;
+        }
+        n_rules += 1;
+        assert!(entries.contains(&format!("&{id}::RULE")), "RULES has no entry for `{id}`");
+        let page = fs::read_to_string(root().join(format!("docs/rules/{id}.md")))
+            .unwrap_or_else(|_| panic!("docs/rules/{id}.md is missing"));
+        for heading in RULE_PAGE {
+            let has = page.lines().any(|it| it == format!("## {heading}"));
+            assert!(has, "docs/rules/{id}.md lacks `## {heading}`");
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let tests = text.split("#[cfg(test)]").nth(1).unwrap_or_default();
+        for case in RULE_CASES {
+            assert!(tests.contains(&format!("fn {case}")), "{id}.rs has no test `{case}…`");
+        }
+    }
+    assert!(n_rules >= 3, "only {n_rules} rules");
+    for page in fs::read_dir(root().join("docs/rules")).unwrap().map(|it| it.unwrap().path()) {
+        let id = page.file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(folder.join(format!("{id}.rs")).is_file(), "docs/rules/{id}.md has no rule");
     }
 }
 

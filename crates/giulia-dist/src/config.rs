@@ -15,6 +15,10 @@ pub struct Target {
     pub epmd_port: u16,
 }
 
+/// A cookie shorter than this is not taken out of texts: it would be found inside of common words,
+/// and is none that Erlang made (20 letters).
+const HIDDEN_BYTES_MIN: usize = 6;
+
 /// A cookie. Its `Debug` shows nothing, and it has no `Display`.
 #[derive(Clone)]
 pub struct Cookie(String);
@@ -124,6 +128,16 @@ impl Cookie {
         Self(secret.into())
     }
 
+    /// A text without the secret, to be kept or shown: the command line of somebody's program may
+    /// hold it.
+    #[must_use]
+    pub fn hidden_in(&self, text: &str) -> String {
+        if self.0.len() < HIDDEN_BYTES_MIN {
+            return text.to_owned();
+        }
+        text.replace(&self.0, "(cookie)")
+    }
+
     /// The secret itself, for the digest alone.
     pub(crate) fn secret(&self) -> &str {
         &self.0
@@ -144,5 +158,16 @@ mod tests {
     fn a_cookie_is_not_shown() {
         let config = Config::new(Cookie::new("hunter2"));
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_cookie_is_taken_out_of_texts_and_a_word_is_not() {
+        let hidden = |cookie: &str, text: &str| Cookie::new(cookie).hidden_in(text);
+        assert_eq!(
+            hidden("hunter2", "erl -setcookie hunter2 -noshell"),
+            "erl -setcookie (cookie) -noshell"
+        );
+        assert_eq!(hidden("cat", "concatenate"), "concatenate");
+        assert_eq!(hidden("", "erl"), "erl");
     }
 }

@@ -170,7 +170,7 @@ impl<'a> Handshake<'a> {
             State::Status if matches!(self.setup.prefix, Prefix::Two) => Error::new(
                 ErrorKind::HandshakeClosed,
                 format!(
-                    "{who} closed the connection when we said our name; does it use TLS distribution (then give --tls and its certificates), or long names against our short ones? Its log says why"
+                    "{who} closed the connection when we said our name; does it use TLS distribution (then give --tls and its certificates), or long names against our short ones, or has it no process to spare? Its log says why"
                 ),
             ),
             State::Status | State::Challenge | State::Refused => Error::new(

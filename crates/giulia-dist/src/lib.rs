@@ -25,7 +25,6 @@ pub mod epmd;
 pub mod flags;
 pub mod frame;
 pub mod handshake;
-pub mod term;
 pub mod tls;
 
 mod backoff;
@@ -41,4 +40,6 @@ pub use connection::{
     Call, Connection, Mailbox, Message, Payload, Peer, Reply, SpawnOptions, Spawned, Stats,
 };
 pub use error::{Error, ErrorKind};
+#[doc(inline)]
+pub use giulia_term as term;
 pub use name::{NameMode, NodeName};

@@ -23,6 +23,11 @@ pub struct Access {
     pub timeout: Duration,
     /// Ask only by calls of existing functions.
     pub no_eval: bool,
+    /// Ask processes also where a bug of the target's VM makes that dangerous.
+    pub accept_vm_bug: bool,
+    /// The folder in which it is written down what is armed on nodes that would not undo it by
+    /// themselves; nothing is written without it.
+    pub armed: Option<PathBuf>,
 }
 
 /// What was said about TLS; its files are read when a node is dialled, not before.
@@ -99,6 +104,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::Clean;
 
     #[derive(Debug, Default)]
     struct Heard(Mutex<Vec<String>>);
@@ -122,6 +128,8 @@ mod tests {
                 tls: Some(TlsAccess { verify, ..TlsAccess::default() }),
                 timeout: Duration::from_secs(1),
                 no_eval: false,
+                accept_vm_bug: false,
+                armed: None,
             };
             let (bounds, clock) = (crate::Bounds::lasting(access.timeout), crate::Clock::system());
             let heard = Heard::default();
@@ -131,7 +139,7 @@ mod tests {
                 progress: &heard,
                 clock: &clock,
             };
-            crate::doctor("shop@127.0.0.1", attempt).await;
+            crate::doctor("shop@127.0.0.1", Clean::No, attempt).await;
             heard.0.into_inner().unwrap().len()
         };
         assert_eq!((said(Some(Verify::None)).await, said(Some(Verify::Ca)).await), (1, 0));

@@ -1,10 +1,10 @@
 //! The walk through everything that attaching needs, stopping at the first thing that fails.
 
 use giulia_model::{Check, CheckStatus, Doctor, GateState};
-use giulia_probe::dist::NameMode;
+use giulia_probe::dist::{self, NameMode};
 
 use crate::{
-    Attempt, Error, NodeName,
+    Attempt, Error, ErrorKind, NodeName, armed,
     fixes::{check_of, fix},
     remote,
 };
@@ -13,7 +13,7 @@ use crate::{
 const SCHEMA: &str = "giulia.doctor/1";
 
 /// The checks, in the order in which attaching needs them.
-pub const CHECKS: [&str; 11] = [
+pub const CHECKS: [&str; 12] = [
     "name",
     "host",
     "epmd",
@@ -25,6 +25,7 @@ pub const CHECKS: [&str; 11] = [
     "version",
     "tracers",
     "vm_bugs",
+    "leftovers",
 ];
 
 /// The distribution flag `SPAWN`, which every question needs; OTP 23 and later have it.
@@ -32,16 +33,29 @@ pub const CHECKS: [&str; 11] = [
 const SPAWN: u64 = 1 << 32;
 
 /// Walks through everything that attaching needs. A failure is a check, never an error.
-pub async fn doctor(node: &str, attempt: Attempt<'_>) -> Doctor {
+pub async fn doctor(node: &str, clean: Clean, attempt: Attempt<'_>) -> Doctor {
     attempt.access.warn(attempt.progress);
-    let mut walk = Walk { node, attempt, checks: Vec::new(), gates: Vec::new() };
+    let mut walk = Walk { node, clean, attempt, checks: Vec::new(), gates: Vec::new() };
     // A failure is in `checks`; the steps behind it are not reached.
     let ended = walk.walk().await;
     walk.finish(ended.is_ok())
 }
 
+/// What to do about patterns that a giulia left behind, which only nodes before OTP 27 keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing between")]
+pub enum Clean {
+    /// Say so.
+    No,
+    /// Remove what this machine wrote down, and say what else is armed.
+    WrittenDown,
+    /// Remove all that is armed on the node's functions, whoever did it.
+    Everything,
+}
+
 struct Walk<'a> {
     node: &'a str,
+    clean: Clean,
     attempt: Attempt<'a>,
     checks: Vec<Check>,
     gates: Vec<giulia_model::Gate>,
@@ -55,12 +69,11 @@ impl Walk<'_> {
         let name = self.name()?;
         self.host(&name).await?;
         self.epmd(&name).await?;
-        self.knock(&name).await?;
-        let link = self.cookie().await?;
+        let link = self.enter(&name).await?;
         self.pass("version", format!("ERTS {}", link.erts()));
         self.tracers(&link).await?;
         self.vm_bugs(&link);
-        Ok(())
+        self.leftovers(&link).await
     }
 
     fn name(&mut self) -> Result<NodeName, Stopped> {
@@ -130,7 +143,41 @@ impl Walk<'_> {
         Err(self.fail("epmd", finding, &format!("giulia nodes {}", name.host())))
     }
 
-    /// Port, TLS, handshake and flags show in one dial that stops at the challenge.
+    /// Port, TLS, handshake, flags and cookie show in one dial: a second one could come before the
+    /// node has let go of the name that it gave us, and then it makes up and remembers another.
+    async fn enter(&mut self, name: &NodeName) -> Result<remote::Link, Stopped> {
+        let Attempt { access, bounds, progress, .. } = self.attempt;
+        let cookie = match access.cookie.read(progress) {
+            Ok(cookie) => cookie,
+            Err(error) => {
+                // What can be told without a cookie is told before that.
+                self.knock(name).await?;
+                return Err(self.fail_with("cookie", &error));
+            }
+        };
+        let attaching = remote::attach(self.node, access, cookie, bounds.left());
+        let error = match bounds.run("attaching", attaching).await {
+            Ok(link) => {
+                let peer = link.connection().peer();
+                self.reached("handshake");
+                self.greeted(name, &peer.name, Some(peer.flags))?;
+                self.pass("cookie", "accepted, and so was the node's by us".to_owned());
+                return Ok(link);
+            }
+            Err(error) => error,
+        };
+        if is_about_names(error.kind()) {
+            // Who else answers there shows only to who does not ask for a name.
+            self.knock(name).await?;
+        }
+        if check_of(error.kind()) == Some("cookie") {
+            self.reached("handshake");
+            self.greeted(name, name, None)?;
+        }
+        Err(self.fail_with("port", &error))
+    }
+
+    /// Who is there and what it can do, by a dial that stops at the challenge.
     async fn knock(&mut self, name: &NodeName) -> Result<(), Stopped> {
         let Attempt { access, bounds, .. } = self.attempt;
         let knocking = remote::knock(self.node, access, bounds.left());
@@ -139,33 +186,31 @@ impl Walk<'_> {
             Err(error) => return Err(self.fail_with("port", &error)),
         };
         self.reached("handshake");
-        if knock.name != *name {
-            let finding = format!("it calls itself {}", knock.name);
-            return Err(self.fail("handshake", finding, &format!("giulia doctor {}", knock.name)));
-        }
-        self.pass("handshake", format!("it calls itself {}", knock.name));
-        if knock.flags & SPAWN == 0 {
-            let finding = format!("flags {:#x} lack SPAWN: older than OTP 23", knock.flags);
-            return Err(self.fail("flags", finding, "upgrade the node to OTP 23 or later"));
-        }
-        self.pass("flags", format!("{:#x}, all that we need", knock.flags));
-        Ok(())
+        self.greeted(name, &knock.name, Some(knock.flags))
     }
 
-    async fn cookie(&mut self) -> Result<remote::Link, Stopped> {
-        let Attempt { access, bounds, progress, .. } = self.attempt;
-        let cookie = match access.cookie.read(progress) {
-            Ok(cookie) => cookie,
-            Err(error) => return Err(self.fail_with("cookie", &error)),
-        };
-        let attaching = remote::attach(self.node, access, cookie, bounds.left());
-        match bounds.run("attaching", attaching).await {
-            Ok(link) => {
-                self.pass("cookie", "accepted, and so was the node's by us".to_owned());
-                Ok(link)
-            }
-            Err(error) => Err(self.fail_with("cookie", &error)),
+    /// Handshake and flags of a node that answered; flags that nobody told are those that it may
+    /// not lack to come so far.
+    fn greeted(
+        &mut self,
+        name: &NodeName,
+        told: &NodeName,
+        flags: Option<u64>,
+    ) -> Result<(), Stopped> {
+        if told != name {
+            let finding = format!("it calls itself {told}");
+            return Err(self.fail("handshake", finding, &format!("giulia doctor {told}")));
         }
+        self.pass("handshake", format!("it calls itself {told}"));
+        match flags {
+            Some(flags) if flags & SPAWN == 0 => {
+                let finding = format!("flags {flags:#x} lack SPAWN: older than OTP 23");
+                return Err(self.fail("flags", finding, "upgrade the node to OTP 23 or later"));
+            }
+            Some(flags) => self.pass("flags", format!("{flags:#x}, all that we need")),
+            None => self.pass("flags", "all that we need".to_owned()),
+        }
+        Ok(())
     }
 
     async fn tracers(&mut self, link: &remote::Link) -> Result<(), Stopped> {
@@ -201,6 +246,26 @@ impl Walk<'_> {
             finding: switched(off, limited),
             fix: Some("upgrade OTP to its latest patch release to have them all".to_owned()),
         });
+    }
+
+    async fn leftovers(&mut self, link: &remote::Link) -> Result<(), Stopped> {
+        let Attempt { access, bounds, .. } = self.attempt;
+        if access.no_eval {
+            self.skip("leftovers", "not looked for with --no-eval".to_owned());
+            return Ok(());
+        }
+        let looking = armed::clean(self.node, link, access.armed.as_deref(), self.clean);
+        match bounds.run("looking for what was left", looking).await {
+            Ok(Ok(finding)) => self.pass("leftovers", finding),
+            Ok(Err(left)) => self.checks.push(Check {
+                name: "leftovers".to_owned(),
+                status: CheckStatus::Warn,
+                finding: left.finding,
+                fix: Some(left.fix),
+            }),
+            Err(error) => return Err(self.fail_with("leftovers", &error)),
+        }
+        Ok(())
     }
 
     fn finish(mut self, healthy: bool) -> Doctor {
@@ -271,6 +336,14 @@ impl Walk<'_> {
     }
 }
 
+/// Whether somebody of another name, or of the other kind of names, may have refused us.
+fn is_about_names(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Node(dist::ErrorKind::HandshakeClosed | dist::ErrorKind::NameMismatch)
+    )
+}
+
 /// How many features the bugs of an ERTS cost.
 fn switched(off: usize, limited: usize) -> String {
     let features =
@@ -294,7 +367,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Access, Bounds, Clock, CookieSource, ErrorKind, Silent};
+    use crate::{Access, Bounds, Clock, CookieSource, Silent};
 
     #[test]
     fn a_check_that_fails_later_stands_once() {
@@ -306,11 +379,19 @@ mod tests {
             tls: None,
             timeout: Duration::from_secs(1),
             no_eval: false,
+            accept_vm_bug: false,
+            armed: None,
         };
         let (bounds, clock) = (Bounds::lasting(access.timeout), Clock::system());
         let attempt =
             Attempt { access: &access, bounds: &bounds, progress: &Silent, clock: &clock };
-        let mut walk = Walk { node: "shop@db1", attempt, checks: Vec::new(), gates: Vec::new() };
+        let mut walk = Walk {
+            node: "shop@db1",
+            clean: Clean::No,
+            attempt,
+            checks: Vec::new(),
+            gates: Vec::new(),
+        };
         walk.reached("handshake");
         let gone = ErrorKind::Node(giulia_probe::dist::ErrorKind::NodeUnreachable);
         let Stopped = walk.fail_with("cookie", &Error::new(gone, "refused"));

@@ -24,10 +24,24 @@ pub enum ErrorKind {
     Cookie,
     /// The node took us in and answered nothing.
     Nothing,
+    /// There is no such process, or it could not be asked.
+    NoProcess,
+    /// Patterns mean no function, or too many.
+    NoFunction,
+    /// Code is not indexed, or not in what is; or it cannot be.
+    NotIndexed,
+    /// Somebody else traces what was asked for, and there is room for one.
+    Taken,
     /// The deadline passed.
     Deadline,
     /// Somebody asked to stop before there was an answer.
     Interrupted,
+    /// The store of sessions; the reason is inside.
+    Store(giulia_store::ErrorKind),
+    /// The folder of a project is none, or cannot be read.
+    Project,
+    /// The command to watch cannot be run.
+    Workload,
 }
 
 impl Error {
@@ -66,6 +80,12 @@ impl From<dist::Error> for Error {
     /// what lies underneath and the next step included.
     fn from(error: dist::Error) -> Self {
         Self::new(ErrorKind::Node(error.kind()), error.to_string())
+    }
+}
+
+impl From<giulia_store::Error> for Error {
+    fn from(error: giulia_store::Error) -> Self {
+        Self::new(ErrorKind::Store(error.kind()), error.to_string())
     }
 }
 

@@ -45,7 +45,17 @@ pub(crate) fn fix(kind: ErrorKind, node: &str) -> String {
         ErrorKind::Node(kind) => fix_of_node(kind, node, host),
         ErrorKind::Cookie => format!("giulia doctor {node} --cookie-file FILE"),
         ErrorKind::Nothing | ErrorKind::Deadline => format!("giulia doctor {node} --timeout 30s"),
-        ErrorKind::Interrupted => format!("giulia doctor {node}"),
+        // No check of the doctor asks the store or runs a command.
+        ErrorKind::Interrupted
+        | ErrorKind::NoFunction
+        | ErrorKind::NotIndexed
+        | ErrorKind::Taken
+        | ErrorKind::NoProcess
+        | ErrorKind::Store(_)
+        | ErrorKind::Project
+        | ErrorKind::Workload => {
+            format!("giulia doctor {node}")
+        }
     }
 }
 

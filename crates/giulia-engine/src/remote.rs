@@ -2,17 +2,23 @@
 
 use std::{io, net::IpAddr, time::Duration};
 
-use giulia_model::Snapshot;
-pub(crate) use giulia_probe::Link;
+use giulia_model::{Dump, EtsRates, Mailbox, NotSeen, ProcessDetail, Snapshot};
 use giulia_probe::{
-    AttachOptions, SnapshotOptions,
+    AttachOptions, Budget, DumpOptions, EtsRatesOptions, MailboxOptions, ProcessOptions,
+    SnapshotOptions, StackOptions,
     dist::{
         self, Config, Connection, LocalName, NodeName, Target, epmd, handshake::Knock,
         tls::TlsOptions,
     },
 };
+pub(crate) use giulia_probe::{Link, Stacks};
 
-use crate::{Access, Cookie, Error, SnapshotRequest};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    Access, Attempt, Cookie, DumpRequest, Error, ErrorKind, EtsRatesRequest, FlameRequest,
+    MailboxRequest, ProcessRequest, SnapshotRequest, Stop,
+};
 
 /// The least time that is left for an answer to arrive after the connection's own deadline, so
 /// that its text, which knows the phase, comes before ours, which does not.
@@ -55,15 +61,94 @@ pub(crate) async fn attach(
     config.local = local(access)?;
     let mut options = AttachOptions::new(config);
     options.no_eval = access.no_eval;
+    options.accept_vm_bug = access.accept_vm_bug;
+    options.ledger = access.armed.as_ref().map(|it| crate::armed::ledger(it));
     options.call_timeout = options.call_timeout.min(sooner(allowed));
     let link = Link::attach(&target(node, access)?, &options).await;
     link.map_err(|it| Error::asking(node, &it))
 }
 
-/// One tick.
-pub(crate) async fn snapshot(link: &Link, request: &SnapshotRequest) -> Snapshot {
+/// Attaches for one question: warns of what is risky, reads the cookie, dials within the timeout.
+pub(crate) async fn enter(node: &str, attempt: Attempt<'_>) -> Result<Link, Error> {
+    let Attempt { access, bounds, progress, .. } = attempt;
+    access.warn(progress);
+    let cookie = access.cookie.read(progress)?;
+    let to_attach = bounds.at_most(access.timeout);
+    let attaching = attach(node, access, cookie, to_attach.left());
+    to_attach.run("attaching", attaching).await
+}
+
+/// One tick; when the time is over, as much of it as was answered.
+pub(crate) async fn snapshot(
+    link: &Link,
+    request: &SnapshotRequest,
+    allowed: Duration,
+) -> Snapshot {
     let options = SnapshotOptions { window: request.window, top: request.top };
-    giulia_probe::snapshot(link, &options).await
+    let until = Instant::now() + sooner(allowed);
+    let mut seen = Box::pin(giulia_probe::snapshot_within(link, &options, sooner(allowed))).await;
+    // Boxed: these futures hold many answers, and would all lie on one stack.
+    let asking = Box::pin(giulia_probe::slow_parts(link, &mut seen));
+    if timeout_at(until, asking).await.is_err() {
+        seen.not_seen.push(NotSeen {
+            what: "allocators, log handlers, connections, ports, supervision, binaries".to_owned(),
+            why: "the time was over; give more with --timeout".to_owned(),
+        });
+    }
+    seen
+}
+
+/// All processes by their stacks.
+pub(crate) async fn dump(link: &Link, request: &DumpRequest) -> Dump {
+    giulia_probe::dump(link, &DumpOptions { top: request.top }).await
+}
+
+/// Begins to sample stacks.
+pub(crate) async fn stacks(
+    node: &str,
+    link: &Link,
+    request: &FlameRequest,
+) -> Result<Stacks, Error> {
+    let (of, hz_max) = (request.of, request.hz_max);
+    let options = StackOptions { of, hz_max, budget: Budget::ONE_PERCENT };
+    let started = Stacks::start(link, options).await;
+    started.map_err(|it| {
+        Error::new(ErrorKind::Nothing, format!("{node}: stacks are not sampled: {it}"))
+    })
+}
+
+/// One process in depth.
+pub(crate) async fn process(
+    node: &str,
+    link: &Link,
+    request: &ProcessRequest,
+) -> Result<ProcessDetail, Error> {
+    let options = ProcessOptions { state: request.state };
+    let seen = giulia_probe::process(link, &request.subject, &options).await;
+    seen.map_err(|it| Error::new(ErrorKind::NoProcess, format!("{node}: {it}")))
+}
+
+/// What a process receives.
+pub(crate) async fn mailbox(
+    node: &str,
+    link: &Link,
+    request: &MailboxRequest,
+    stop: &Stop,
+) -> Result<Mailbox, Error> {
+    let options = MailboxOptions { window: request.window };
+    let seen = giulia_probe::mailbox(link, &request.subject, &options, &|| stop.is_asked()).await;
+    seen.map_err(|it| Error::new(ErrorKind::NoProcess, format!("{node}: {it}")))
+}
+
+/// How often tables are read and written.
+pub(crate) async fn ets_rates(
+    node: &str,
+    link: &Link,
+    request: &EtsRatesRequest,
+) -> Result<EtsRates, Error> {
+    let options = EtsRatesOptions { window: request.window, table: request.table.clone() };
+    let seen = giulia_probe::ets_rates(link, &options).await;
+    seen.map_err(|it| Error::asking(node, &it))
 }
 
 /// Other tools' tracers.

@@ -35,13 +35,9 @@ pub async fn snapshot(
     request: &SnapshotRequest,
     attempt: Attempt<'_>,
 ) -> Result<Snapshot, Error> {
-    let Attempt { access, bounds, progress, clock } = attempt;
-    access.warn(progress);
-    let cookie = access.cookie.read(progress)?;
+    let Attempt { bounds, progress, clock, .. } = attempt;
     // The window is for measuring: a node that lets nobody in is not waited for that long.
-    let to_attach = bounds.at_most(access.timeout);
-    let attaching = remote::attach(node, access, cookie, to_attach.left());
-    let link = to_attach.run("attaching", attaching).await?;
+    let link = remote::enter(node, attempt).await?;
     if let Some(window) = request.window {
         progress.begin("measuring", window);
     }
@@ -60,13 +56,13 @@ pub async fn snapshot(
 }
 
 async fn ask(link: &Link, request: &SnapshotRequest, bounds: &Bounds) -> Result<Snapshot, Error> {
-    let asking = async { Ok(remote::snapshot(link, request).await) };
+    let asking = async { Ok(remote::snapshot(link, request, bounds.left()).await) };
     let asked = bounds.run("asking the node", asking).await;
     match (asked, request.window) {
         (Err(error), Some(window)) if error.kind() == ErrorKind::Interrupted => {
             let request = SnapshotRequest { window: None, ..*request };
-            let asking = async { Ok(remote::snapshot(link, &request).await) };
             let bounds = Bounds::lasting(AFTER_STOP);
+            let asking = async { Ok(remote::snapshot(link, &request, AFTER_STOP).await) };
             let mut sample = bounds.run("taking one last sample", asking).await?;
             let why = format!(
                 "interrupted before its {} s were over; totals since start stand in place of \
@@ -81,7 +77,7 @@ async fn ask(link: &Link, request: &SnapshotRequest, bounds: &Bounds) -> Result<
 }
 
 /// Why nothing was seen, when that is so.
-fn nothing_seen(it: &Snapshot) -> Option<&str> {
+pub(crate) fn nothing_seen(it: &Snapshot) -> Option<&str> {
     let seen = it.node.is_some()
         || it.counts.is_some()
         || it.memory.is_some()
@@ -110,6 +106,8 @@ mod tests {
             tls: None,
             timeout: Duration::from_millis(200),
             no_eval: false,
+            accept_vm_bug: false,
+            armed: None,
         };
         let window = Duration::from_secs(20);
         let bounds = Bounds::lasting(access.timeout + window);

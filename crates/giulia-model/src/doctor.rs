@@ -24,7 +24,7 @@ pub struct Doctor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// `name`, `host`, `epmd`, `port`, `tls`, `handshake`, `flags`, `cookie`, `version`, `tracers`,
-    /// `vm_bugs`.
+    /// `vm_bugs`, `leftovers`.
     pub name: String,
     /// How it went.
     pub status: CheckStatus,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Pid;
 
 /// One table, now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EtsTable {
     /// Its name (many unnamed tables share one).
     pub name: String,
@@ -35,7 +35,7 @@ pub struct EtsTable {
 }
 
 /// The biggest tables.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EtsTables {
     /// How many exist.
     pub total: u64,

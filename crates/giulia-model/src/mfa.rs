@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A function's identity.
 #[derive(
-    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 pub struct Mfa {
     /// The module's atom, `Elixir.` included.

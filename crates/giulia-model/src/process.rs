@@ -9,7 +9,7 @@ use crate::{Counter, Mfa, Window};
 
 /// A process as its own node writes it: `<0.123.0>`.
 #[derive(
-    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+    Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Pid(pub String);
@@ -21,7 +21,7 @@ impl fmt::Display for Pid {
 }
 
 /// Where a process's name comes from, best first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NameSource {
     /// It is registered.
@@ -35,11 +35,12 @@ pub enum NameSource {
     /// It was spawned with a fun: the outermost function on its stack.
     OutermostFunction,
     /// It ended, or could not be asked.
+    #[default]
     Unknown,
 }
 
 /// One process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessRow {
     /// Its identity.
     pub pid: Pid,
@@ -66,7 +67,7 @@ pub struct ProcessRow {
 }
 
 /// Processes that are alike.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessGroup {
     /// The application, the label or the initial call that they share.
     pub name: String,
@@ -81,7 +82,7 @@ pub struct ProcessGroup {
 }
 
 /// How much of a whole a figure rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// Processes that existed.
     pub total: u64,
@@ -92,7 +93,7 @@ pub struct Coverage {
 }
 
 /// All processes, reduced on the target to those that matter.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Processes {
     /// The time that their `in_window` figures cover: from the first look at them to the second,
     /// which is the snapshot's window and the first look.
@@ -112,6 +113,12 @@ pub struct Processes {
     pub top_by_memory: Vec<ProcessRow>,
     /// By application.
     pub by_application: Vec<ProcessGroup>,
+    /// Applications beyond those listed.
+    #[serde(default)]
+    pub by_application_left_out: u64,
     /// By label where they carry one, else by initial call.
     pub by_initial_call: Vec<ProcessGroup>,
+    /// Labels and initial calls beyond those listed.
+    #[serde(default)]
+    pub by_initial_call_left_out: u64,
 }

@@ -4,13 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Activity, Counts, EtsTables, HostFacts, Impact, Memory, NodeFacts, Processes, Schedulers,
-    Window,
+    Activity, Allocator, BinaryHolders, Counts, EtsTables, HostFacts, Impact, LoggerFacts, Memory,
+    NodeFacts, NodeLinks, Ports, Processes, Schedulers, Supervision, SystemEvents, SystemLimits,
+    Utilisation, Window,
 };
 
 /// Everything one tick learnt about a node. A part that could not be seen is absent, and
 /// [`Snapshot::not_seen`] says why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Snapshot {
     /// `giulia.snapshot/1`.
     pub schema: String,
@@ -22,18 +23,45 @@ pub struct Snapshot {
     pub node: Option<NodeFacts>,
     /// Counts against limits.
     pub counts: Option<Counts>,
+    /// Settings that end or hold up processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<SystemLimits>,
     /// Memory by kind.
     pub memory: Option<Memory>,
     /// Schedulers and run queues.
     pub schedulers: Option<Schedulers>,
+    /// How busy the schedulers were since the tick before; absent outside sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utilisation: Option<Utilisation>,
     /// Reductions, garbage collection, IO.
     pub activity: Option<Activity>,
     /// Processes and their groups.
     pub processes: Option<Processes>,
     /// ETS tables.
     pub ets: Option<EtsTables>,
+    /// What the allocators take from the operating system, and what of it is in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocators: Option<Vec<Allocator>>,
+    /// Who holds the most binaries outside its heap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binaries: Option<BinaryHolders>,
+    /// Ports and sockets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Ports>,
+    /// Connections to other nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<NodeLinks>,
+    /// Log handlers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logger: Option<LoggerFacts>,
+    /// Supervision trees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervision: Option<Supervision>,
     /// The operating system around the node.
     pub host: Option<HostFacts>,
+    /// What the VM reported as unusual; absent outside sessions, and before OTP 28.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_events: Option<SystemEvents>,
     /// What could not be seen, and why.
     pub not_seen: Vec<NotSeen>,
     /// What looking cost the node.
@@ -41,7 +69,7 @@ pub struct Snapshot {
 }
 
 /// Something that a snapshot does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotSeen {
     /// Which part.
     pub what: String,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::Counter;
 
 /// A count and the limit that it must not reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CountAgainstLimit {
     /// Now.
     pub count: u64,
@@ -15,7 +15,7 @@ pub struct CountAgainstLimit {
 }
 
 /// Everything the VM counts against a limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Processes.
     pub processes: CountAgainstLimit,
@@ -28,7 +28,7 @@ pub struct Counts {
 }
 
 /// `erlang:memory/0`, in bytes, now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
     /// Everything the VM accounts for.
     pub total_bytes: u64,
@@ -47,7 +47,7 @@ pub struct Memory {
 }
 
 /// Schedulers and their queues, now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Schedulers {
     /// Threads that the VM started with.
     pub total: u64,
@@ -66,7 +66,7 @@ pub struct Schedulers {
 }
 
 /// Work done by the VM.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activity {
     /// Reductions of all processes (time slices that are over).
     pub reductions: Counter,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Ctx, Out,
+    Ctx, Format, Out,
     operation::{Face, Kind, Operation, Outcome},
 };
 
@@ -15,14 +15,24 @@ use crate::{
 pub trait AnyOperation: Send + Sync {
     /// Its name.
     fn name(&self) -> &'static str;
+    /// The group that it stands in on the command line.
+    fn group(&self) -> Option<&'static str>;
+    /// Its subcommand, within its group.
+    fn word(&self) -> &'static str;
     /// What it does, in one line.
     fn about(&self) -> &'static str;
     /// What one should know before using it.
     fn details(&self) -> &'static str;
     /// How it relates to a node and to time.
     fn kind(&self) -> Kind;
+    /// Whether one that asks a node also keeps what it learns in the store.
+    fn keeps(&self) -> bool;
     /// The faces that it lacks, each with the reason.
     fn lacks(&self) -> &'static [(Face, &'static str)];
+    /// Whether its answers can be a Markdown document.
+    fn has_markdown(&self) -> bool;
+    /// The kinds of file that its answers can be written as.
+    fn formats(&self) -> Vec<Format>;
     /// JSON Schema of its parameters.
     fn params_schema(&self) -> Value;
     /// JSON Schema of its answer.
@@ -49,6 +59,11 @@ pub trait AnyOperation: Send + Sync {
     /// # Errors
     /// When it is not an answer of this operation.
     fn text_of_json(&self, answer: Value, out: &mut Out) -> anyhow::Result<()>;
+    /// The bytes of a file of an answer that came as JSON, where there is such a format.
+    ///
+    /// # Errors
+    /// When it is not an answer of this operation.
+    fn file_of_json(&self, answer: Value, format: &str) -> anyhow::Result<Option<Vec<u8>>>;
 }
 
 /// An operation under way.
@@ -68,6 +83,10 @@ pub trait AnyAnswer: Send {
     fn json_text(&self) -> anyhow::Result<String>;
     /// The text for people.
     fn text(&self, out: &mut Out);
+    /// The same as a Markdown document, where there is one.
+    fn markdown(&self) -> Option<String>;
+    /// The bytes of a file in the format of this name, where there is one.
+    fn file(&self, format: &str) -> Option<Vec<u8>>;
     /// What it means for an exit code.
     fn outcome(&self) -> Outcome;
 }
@@ -75,6 +94,15 @@ pub trait AnyAnswer: Send {
 impl<O: Operation> AnyOperation for O {
     fn name(&self) -> &'static str {
         O::NAME
+    }
+
+    fn group(&self) -> Option<&'static str> {
+        O::GROUP
+    }
+
+    fn word(&self) -> &'static str {
+        let within = O::GROUP.and_then(|it| O::NAME.strip_prefix(it)?.strip_prefix('-'));
+        within.unwrap_or(O::NAME)
     }
 
     fn about(&self) -> &'static str {
@@ -89,8 +117,20 @@ impl<O: Operation> AnyOperation for O {
         O::KIND
     }
 
+    fn keeps(&self) -> bool {
+        O::KEEPS
+    }
+
     fn lacks(&self) -> &'static [(Face, &'static str)] {
         O::LACKS
+    }
+
+    fn has_markdown(&self) -> bool {
+        O::MARKDOWN.is_some()
+    }
+
+    fn formats(&self) -> Vec<Format> {
+        O::WRITERS.iter().map(|it| Format { name: it.name, endings: it.endings }).collect()
     }
 
     fn params_schema(&self) -> Value {
@@ -103,11 +143,9 @@ impl<O: Operation> AnyOperation for O {
 
     fn command(&self) -> clap::Command {
         // The doc comment of the parameters is for their schema; the operation has its own text.
-        O::Params::augment_args(clap::Command::new(O::NAME)).about(O::ABOUT).long_about(format!(
-            "{}.\n\n{}",
-            O::ABOUT,
-            O::DETAILS
-        ))
+        O::Params::augment_args(clap::Command::new(self.word()))
+            .about(O::ABOUT)
+            .long_about(format!("{}.\n\n{}", O::ABOUT, O::DETAILS))
     }
 
     fn params_of_matches(&self, matches: &ArgMatches) -> anyhow::Result<Value> {
@@ -130,6 +168,10 @@ impl<O: Operation> AnyOperation for O {
     fn text_of_json(&self, answer: Value, out: &mut Out) -> anyhow::Result<()> {
         O::text(&read(answer, "answer", O::NAME)?, out);
         Ok(())
+    }
+
+    fn file_of_json(&self, answer: Value, format: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        Ok(Answered::<O>(read(answer, "answer", O::NAME)?).file(format))
     }
 }
 
@@ -157,6 +199,15 @@ impl<O: Operation> AnyAnswer for Answered<O> {
         O::text(&self.0, out);
     }
 
+    fn markdown(&self) -> Option<String> {
+        O::MARKDOWN.map(|markdown| markdown(&self.0))
+    }
+
+    fn file(&self, format: &str) -> Option<Vec<u8>> {
+        let writer = O::WRITERS.iter().find(|it| it.name == format)?;
+        Some((writer.write)(&self.0))
+    }
+
     fn outcome(&self) -> Outcome {
         O::outcome(&self.0)
     }
@@ -174,8 +225,18 @@ mod tests {
     fn example(name: &str) -> &'static str {
         match name {
             "node" => "shop@db1",
+            "process" => "0.123.0",
+            "function" => "shop_cart:get/1",
+            "session" | "target" | "sessions" => "shop-1",
+            "patterns" | "functions" | "modules" | "start" | "goal" => "Shop.Cart",
             other => panic!("give an example for the mandatory parameter `{other}`"),
         }
+    }
+
+    /// The same as a client would send it.
+    fn sent(schema: &Value, name: &str) -> Value {
+        let is_list = schema["properties"][name]["type"] == "array";
+        if is_list { json!([example(name)]) } else { json!(example(name)) }
     }
 
     #[test]
@@ -186,12 +247,16 @@ mod tests {
             assert!(names.insert(name), "two operations are called {name}");
             assert!(!op.about().is_empty() && !op.about().ends_with('.'), "{name}: about");
             assert!(op.about().len() <= 64, "{name}: about is too long for one line of help");
-            assert!(op.details().contains(&format!("giulia {name}")), "{name}: no example");
+            let line = op.group().map(|it| format!("{it} ")).unwrap_or_default() + op.word();
+            assert!(op.details().contains(&format!("giulia {line}")), "{name}: no example");
+            let group = op.group().map(|it| crate::GROUPS.iter().find(|other| other.name == it));
+            assert!(group != Some(None), "{name} is in a group that is not there");
             for (face, reason) in op.lacks() {
                 assert!(reason.len() > 20, "{name} lacks {face:?} without a reason");
             }
             let schema = op.params_schema();
-            for (param, is) in schema["properties"].as_object().unwrap() {
+            // One without parameters has none.
+            for (param, is) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(is["description"].is_string(), "{name}: {param} has no description");
             }
         }
@@ -205,7 +270,7 @@ mod tests {
             for name in op.params_schema()["required"].as_array().unwrap_or(&vec![]) {
                 let name = name.as_str().unwrap();
                 line.push(example(name).to_owned());
-                body.insert(name.to_owned(), Value::String(example(name).to_owned()));
+                body.insert(name.to_owned(), sent(&op.params_schema(), name));
             }
             let matches = op.command().try_get_matches_from(line).unwrap();
             let typed = op.params_of_matches(&matches).unwrap();
@@ -217,9 +282,10 @@ mod tests {
     #[test]
     fn unknown_parameters_are_refused_by_every_operation() {
         for op in OPS {
-            let mut body = json!({"node": "shop@db1", "no_such_parameter": 1});
-            if op.params_schema()["properties"]["node"].is_null() {
-                body.as_object_mut().unwrap().remove("node");
+            let mut body = json!({"no_such_parameter": 1});
+            for name in op.params_schema()["required"].as_array().unwrap_or(&vec![]) {
+                let name = name.as_str().unwrap();
+                body[name] = sent(&op.params_schema(), name);
             }
             let error = op.params_in_full(body).unwrap_err().to_string();
             assert!(error.contains("no_such_parameter"), "{}: {error}", op.name());

@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use giulia_engine::{Access, AccessBook, Attempt, Bounds, Clock, Progress, Silent, Stop};
+use giulia_engine::{Access, AccessBook, Archive, Attempt, Bounds, Clock, Progress, Silent, Stop};
 
 /// The surroundings of one operation.
 #[derive(Debug, Clone)]
 pub struct Ctx {
     /// How to reach nodes.
     pub book: AccessBook,
+    /// Where sessions are kept.
+    pub archive: Archive,
     /// Whom to tell what takes its time.
     pub progress: Arc<dyn Progress>,
     /// How the operation is stopped early.
@@ -21,8 +23,26 @@ pub struct Ctx {
 
 impl Ctx {
     /// Surroundings that tell nobody, with the machine's clock.
-    pub fn new(book: AccessBook, stop: Stop) -> Self {
-        Self { book, stop, progress: Arc::new(Silent), clock: Clock::system(), patience: None }
+    pub fn new(book: AccessBook, archive: Archive, stop: Stop) -> Self {
+        let (progress, clock) = (Arc::new(Silent), Clock::system());
+        Self { book, archive, stop, progress, clock, patience: None }
+    }
+
+    /// Surroundings of what asks the archive only.
+    pub fn of_archive(archive: Archive) -> Self {
+        let common = Access {
+            cookie: giulia_engine::CookieSource::Nowhere,
+            at: None,
+            epmd_port: 0,
+            name: None,
+            tls: None,
+            timeout: Duration::ZERO,
+            no_eval: false,
+            accept_vm_bug: false,
+            armed: None,
+        };
+        let book = AccessBook { common, nodes: std::collections::BTreeMap::new() };
+        Self::new(book, archive, giulia_engine::Cancel::new().stop())
     }
 
     /// How long a question to a node may take: its `--timeout` and the window that it measures.

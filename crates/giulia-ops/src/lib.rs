@@ -8,7 +8,16 @@
 //!
 //! ```
 //! let names: Vec<&str> = giulia_ops::OPS.iter().map(|it| it.name()).collect();
-//! assert_eq!(names, ["nodes", "doctor", "snapshot"]);
+//! assert_eq!(
+//!     names,
+//!     [
+//!         "nodes", "doctor", "snapshot", "dump", "flame", "process", "trace", "mailbox", "ets",
+//!         "explain", "check", "code-index", "code-status", "code-modules", "code-functions",
+//!         "code-show", "code-callers", "code-callees", "code-impact", "code-path", "code-cycles",
+//!         "code-complexity", "code-behaviours", "code-supervision", "code-tables", "code-export",
+//!         "sessions", "report", "replay", "compare", "delete", "prune"
+//!     ]
+//! );
 //! let answer = serde_json::json!({
 //!     "schema": "giulia.nodes/1", "host": "localhost", "epmd_port": 4369, "nodes": []
 //! });
@@ -20,16 +29,32 @@
 mod any;
 mod columns;
 mod ctx;
+mod exporting;
+mod flame;
+mod html;
+mod indexed;
 mod limits;
 mod operation;
 mod ops;
 mod out;
+mod target;
 mod text;
+mod traced;
 mod units;
+mod width;
+mod writer;
 
 pub use any::{AnyAnswer, AnyOperation, Running};
 pub use ctx::Ctx;
-pub use limits::{Count, HostArg, NodeArg, Span, Top, Window};
+pub use indexed::{Before, FolderArg, KindsArg, Rows};
+pub use limits::{
+    Count, GroupArg, HostArg, NodeArg, PatternArg, ProcessArg, Rate, SessionArg, Span, TableArg,
+    Top, Window,
+};
 pub use operation::{Face, Kind, Operation, Outcome};
-pub use ops::{OPS, operation};
+pub use ops::{GROUPS, Group, OPS, operation};
 pub use out::{Out, Style};
+pub use target::TargetArg;
+pub use text::status;
+pub use traced::{Budget, CallArg, FunctionArg, NodesArg, WhoArg};
+pub use writer::{Format, Writer, format_of_name};

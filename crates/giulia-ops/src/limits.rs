@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
-use giulia_engine::NodeName;
+use giulia_engine::{NodeName, Pattern, Subject};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,24 @@ pub struct Count<const MIN: u32, const MAX: u32>(u32);
 /// leaves the connection's ticks alone.
 pub type Top = Count<1, 1000>;
 
+/// Looks a second. The target's timers know whole milliseconds, and a wakeup takes a tenth of one.
+pub type Rate = Count<1, 500>;
+
+/// Functions: `Shop.Cart`, `Shop.*`, `Shop.Cart.add/2`, `lists:map`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PatternArg(Pattern);
+
+/// A group of processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GroupArg(String);
+
+/// Longest name of a group, in bytes: an initial call of two atoms of 255 characters of four bytes.
+const GROUP_BYTES_MAX: usize = 2100;
+/// Longest pattern, in bytes.
+const PATTERN_BYTES_MAX: usize = 1024;
+
 /// A node's name: `shop@db1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -37,6 +55,29 @@ pub struct NodeArg(String);
 #[serde(try_from = "String", into = "String")]
 pub struct HostArg(String);
 
+/// A process: a pid or a registered name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProcessArg(Subject);
+
+/// Longest text that means a process: an atom of 255 characters of four bytes, quoted.
+const PROCESS_BYTES_MAX: usize = 1022;
+/// A session: its name, the beginning of its name, or `last`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SessionArg(String);
+
+/// An ETS table: the name that it was made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TableArg(String);
+
+/// Longest name of an atom, in bytes: 255 characters of four.
+const TABLE_BYTES_MAX: usize = 1020;
+
+/// Longest name of a session, in bytes: it becomes part of file names, which end at 255.
+const SESSION_BYTES_MAX: usize = 128;
+
 /// Longest host name that DNS allows, in bytes (RFC 1035, 2.3.4).
 const HOST_BYTES_MAX: usize = 253;
 
@@ -44,6 +85,12 @@ impl<const MIN_MS: u64, const MAX_MS: u64> Span<MIN_MS, MAX_MS> {
     /// As a plain duration.
     pub fn get(self) -> Duration {
         self.0
+    }
+
+    /// A span that a compiler could not check; out of range it takes the nearest limit.
+    /// This, or the limit that it is beyond.
+    pub fn clamped(span: Duration) -> Self {
+        Self(span.clamp(Duration::from_millis(MIN_MS), Duration::from_millis(MAX_MS)))
     }
 
     fn limits() -> String {
@@ -70,6 +117,7 @@ impl<const MIN_MS: u64, const MAX_MS: u64> FromStr for Span<MIN_MS, MAX_MS> {
             Some("ms") => 1.0,
             Some("s") => 1000.0,
             Some("m") => 60_000.0,
+            Some("h") => 3_600_000.0,
             Some(_) | None => return Err(wrong()),
         };
         let plain = digits.chars().all(|it| it.is_ascii_digit() || it == '.');
@@ -112,7 +160,7 @@ impl<const MIN_MS: u64, const MAX_MS: u64> JsonSchema for Span<MIN_MS, MAX_MS> {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m)$",
+            "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$",
             "description": format!("A time span of {}, e.g. `1.5s`.", Self::limits()),
         })
     }
@@ -223,6 +271,131 @@ impl JsonSchema for NodeArg {
     }
 }
 
+impl ProcessArg {
+    /// Which process.
+    pub fn get(self) -> Subject {
+        self.0
+    }
+}
+
+impl FromStr for ProcessArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: giulia_engine::NotASubject| error.to_string())
+    }
+}
+
+impl TryFrom<String> for ProcessArg {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<ProcessArg> for String {
+    fn from(process: ProcessArg) -> Self {
+        process.0.to_string()
+    }
+}
+
+impl JsonSchema for ProcessArg {
+    fn schema_name() -> Cow<'static, str> {
+        "ProcessArg".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": PROCESS_BYTES_MAX})
+    }
+}
+
+impl PatternArg {
+    /// Which functions.
+    pub fn get(self) -> Pattern {
+        self.0
+    }
+}
+
+impl FromStr for PatternArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error: giulia_engine::NotAPattern| error.to_string())
+    }
+}
+
+impl TryFrom<String> for PatternArg {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PatternArg> for String {
+    fn from(pattern: PatternArg) -> Self {
+        pattern.0.to_string()
+    }
+}
+
+impl JsonSchema for PatternArg {
+    fn schema_name() -> Cow<'static, str> {
+        "PatternArg".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": PATTERN_BYTES_MAX})
+    }
+}
+
+impl FromStr for GroupArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.len() > GROUP_BYTES_MAX {
+            return Err(format!("a group's name has 1 to {GROUP_BYTES_MAX} bytes"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for GroupArg {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<GroupArg> for String {
+    fn from(group: GroupArg) -> Self {
+        group.0
+    }
+}
+
+impl JsonSchema for GroupArg {
+    fn schema_name() -> Cow<'static, str> {
+        "GroupArg".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": GROUP_BYTES_MAX})
+    }
+}
+
 impl HostArg {
     /// The host.
     pub fn as_str(&self) -> &str {
@@ -292,10 +465,121 @@ impl JsonSchema for HostArg {
     }
 }
 
+impl SessionArg {
+    /// What was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for SessionArg {
+    fn default() -> Self {
+        Self("last".to_owned())
+    }
+}
+
+impl fmt::Display for SessionArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for SessionArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = (1..=SESSION_BYTES_MAX).contains(&text.len());
+        if !fits || text.chars().any(char::is_control) {
+            return Err(format!(
+                "a session's name has 1 to {SESSION_BYTES_MAX} bytes, all printable"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for SessionArg {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<SessionArg> for String {
+    fn from(session: SessionArg) -> Self {
+        session.0
+    }
+}
+
+impl JsonSchema for SessionArg {
+    fn schema_name() -> Cow<'static, str> {
+        "SessionArg".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": SESSION_BYTES_MAX})
+    }
+}
+
+impl TableArg {
+    /// What was written, without a colon in front.
+    pub fn get(self) -> String {
+        self.0
+    }
+}
+
+impl FromStr for TableArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let name = text.strip_prefix(':').unwrap_or(text);
+        let fits = (1..=TABLE_BYTES_MAX).contains(&name.len());
+        if !fits || name.chars().any(char::is_control) {
+            return Err("a table's name has 1 to 255 characters, all printable".to_owned());
+        }
+        Ok(Self(name.to_owned()))
+    }
+}
+
+impl TryFrom<String> for TableArg {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<TableArg> for String {
+    fn from(table: TableArg) -> Self {
+        table.0
+    }
+}
+
+impl JsonSchema for TableArg {
+    fn schema_name() -> Cow<'static, str> {
+        "TableArg".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": TABLE_BYTES_MAX})
+    }
+}
+
 /// In the largest unit that leaves a whole number.
 fn shown(span: Duration) -> String {
     let ms = span.as_millis();
-    if ms > 0 && ms.is_multiple_of(60_000) {
+    if ms > 0 && ms.is_multiple_of(3_600_000) {
+        format!("{}h", ms / 3_600_000)
+    } else if ms > 0 && ms.is_multiple_of(60_000) {
         format!("{}m", ms / 60_000)
     } else if ms > 0 && ms.is_multiple_of(1000) {
         format!("{}s", ms / 1000)

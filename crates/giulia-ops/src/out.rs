@@ -3,17 +3,19 @@
 //! What a node says of itself (names, labels) is foreign text: control characters become `?`,
 //! so that no process name can move the reader's cursor.
 
-use crate::columns::Columns;
+use crate::{columns::Columns, width::width};
 
 /// Narrowest text that stays readable.
 const WIDTH_MIN: usize = 60;
-/// Widest text that the eye follows back to the next line.
+/// Widest text that the eye follows back to the next line; tables, which it follows down, may be
+/// as wide as the terminal.
 const WIDTH_MAX: usize = 120;
 
 /// Text under construction.
 #[derive(Debug)]
 pub struct Out {
     width: usize,
+    table_width: usize,
     colour: bool,
     text: String,
 }
@@ -36,9 +38,10 @@ pub enum Style {
 }
 
 impl Out {
-    /// For a terminal of this width, in characters.
+    /// For a terminal of so many columns.
     pub fn new(width: usize, colour: bool) -> Self {
-        Self { width: width.clamp(WIDTH_MIN, WIDTH_MAX), colour, text: String::new() }
+        let table_width = width.max(WIDTH_MIN);
+        Self { width: table_width.min(WIDTH_MAX), table_width, colour, text: String::new() }
     }
 
     /// Without colour.
@@ -51,7 +54,7 @@ impl Out {
         &self.text
     }
 
-    /// Characters in a line.
+    /// Columns in a line.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
@@ -73,7 +76,7 @@ impl Out {
     pub(crate) fn hanging(&mut self, first: &str, indent: usize, style: Style, text: &str) {
         let room = |taken: usize| self.width.saturating_sub(taken).max(1);
         let mut start = first.to_owned();
-        for line in broken(&clean(text), room(first.chars().count()), room(indent)) {
+        for line in broken(&clean(text), room(width(first)), room(indent)) {
             self.piece(Style::Plain, &start);
             self.piece(style, &line);
             self.end_line();
@@ -87,7 +90,7 @@ impl Out {
         self.piece(Style::Title, title);
         if note.is_empty() {
             self.end_line();
-        } else if title.len() + note.len() + 4 <= self.width {
+        } else if width(title) + width(note) + 4 <= self.width {
             self.piece(Style::Dim, &format!("  ({note})"));
             self.end_line();
         } else {
@@ -105,7 +108,7 @@ impl Out {
 
     /// A table, two spaces in.
     pub(crate) fn columns(&mut self, columns: &Columns) {
-        for line in columns.lines(self.width.saturating_sub(2)) {
+        for line in columns.lines(self.table_width.saturating_sub(2)) {
             self.text.push_str("  ");
             for (style, piece) in line {
                 self.piece(style, &piece);
@@ -153,7 +156,7 @@ fn broken(text: &str, first_room: usize, other_room: usize) -> Vec<String> {
     let mut line = String::new();
     for word in text.split(' ') {
         let room = if lines.is_empty() { first_room } else { other_room };
-        let long = line.chars().count() + 1 + word.chars().count() > room;
+        let long = width(&line) + 1 + width(word) > room;
         if long && !line.is_empty() {
             lines.push(std::mem::take(&mut line));
         }
@@ -175,6 +178,13 @@ mod tests {
         let mut out = Out::new(80, true);
         out.line(&[(Style::Plain, "a\u{1b}[2Jb\r\u{202e}c")]);
         assert_eq!(out.text(), "a?[2Jb??c\n");
+    }
+
+    #[test]
+    fn paragraphs_of_wide_characters_keep_within_the_width() {
+        let mut out = Out::plain(60);
+        out.paragraph(2, Style::Plain, &"注文処理 ".repeat(30));
+        assert!(out.text().lines().all(|it| width(it) <= 60), "{}", out.text());
     }
 
     #[test]

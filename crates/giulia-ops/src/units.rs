@@ -35,13 +35,26 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
-/// Milliseconds: `1.2 ms`, `340 ms`, `2.50 s`.
+/// Milliseconds: `2.04 us`, `1.2 ms`, `340 ms`, `2.50 s`.
 pub(crate) fn ms(ms: f64) -> String {
-    if ms < 999.5 {
+    if ms > 0.0 && ms < 0.0995 {
+        format!("{} us", three_digits(ms * 1000.0))
+    } else if ms < 999.5 {
         format!("{} ms", three_digits(ms))
     } else {
         format!("{} s", three_digits(ms / 1000.0))
     }
+}
+
+/// Microseconds, as [`ms`] writes them.
+#[expect(clippy::cast_precision_loss, reason = "shown to three digits")]
+pub(crate) fn micros(us: u64) -> String {
+    ms(us as f64 / 1000.0)
+}
+
+/// Time of one call, in microseconds: `85 ns`, `2.04 us`.
+pub(crate) fn each_us(us: f64) -> String {
+    if us < 1.0 { format!("{:.0} ns", us * 1000.0) } else { ms(us / 1000.0) }
 }
 
 /// A long time: `3 d 4 h`, `12 min 5 s`, and a short one as [`ms`] writes it.

@@ -16,6 +16,7 @@
 %% Answers with a compressed term, so that thousands of rows that look alike cost little on the wire.
 -module(processes).
 -export([ask/1]).
+-variables(dictionary).
 
 ask({Top, Busiest, Sample, WindowMs, Everyone, First, Choose, {Dictionary, DictionaryBytes}, Waits, Us}) ->
     Chunk = 8000,

@@ -13,6 +13,10 @@ pub(crate) struct Bif {
     pub(crate) args: Vec<Term<'static>>,
 }
 
+/// What the items of one question may take, in bytes: a request stays under 64 KiB with what stands
+/// around them, and two node names of 255 characters are 2 KB of UTF-8.
+const PAGE_BYTES: usize = 56 << 10;
+
 /// What one of them returned, or why it did not.
 pub(crate) type Answer = Result<Vec<u8>, Problem>;
 
@@ -51,6 +55,30 @@ impl Bif {
         Self::new("lists", "zipwith", [function, Term::list(items), Term::list(same)])
     }
 
+    /// [`Bif::zip`] in as many questions as the items need: a pid or a reference of a node with a
+    /// long name takes 300 bytes, and of one with a short name 30.
+    pub(crate) fn zip_pages(
+        module: &'static str,
+        function: &'static str,
+        items: impl IntoIterator<Item = Term<'static>>,
+        with: &Term<'static>,
+        most: usize,
+    ) -> Vec<Self> {
+        let pages = pages(items, encoded_bytes(with), most).into_iter();
+        pages.map(|page| Self::zip(module, function, page, with)).collect()
+    }
+
+    /// [`Bif::map`] in as many questions as the items need.
+    pub(crate) fn map_pages(
+        module: &'static str,
+        function: &'static str,
+        items: impl IntoIterator<Item = Term<'static>>,
+        most: usize,
+    ) -> Vec<Self> {
+        let pages = pages(items, 0, most).into_iter();
+        pages.map(|page| Self::map(module, function, page)).collect()
+    }
+
     /// All of them in one call, which returns the list of what they return.
     ///
     /// One that raises makes the whole raise; then they are asked one by one.
@@ -69,6 +97,47 @@ impl Bif {
             ],
         )
     }
+}
+
+/// Items in their order, each page under [`PAGE_BYTES`] with `more` bytes for each item.
+fn pages(
+    items: impl IntoIterator<Item = Term<'static>>,
+    more: usize,
+    most: usize,
+) -> Vec<Vec<Term<'static>>> {
+    let mut pages: Vec<Vec<_>> = Vec::new();
+    let mut taken = 0;
+    for item in items {
+        let bytes = encoded_bytes(&item) + more;
+        match pages.last_mut() {
+            Some(page) if page.len() < most && taken + bytes <= PAGE_BYTES => {
+                taken += bytes;
+                page.push(item);
+            }
+            Some(_) | None => {
+                taken = bytes;
+                pages.push(vec![item]);
+            }
+        }
+    }
+    pages
+}
+
+/// As it travels; what cannot be encoded is refused later, with its reason.
+pub(crate) fn encoded_bytes(term: &Term<'_>) -> usize {
+    let mut bytes = Vec::new();
+    term.encode(&mut bytes).map_or(0, |()| bytes.len())
+}
+
+/// The packed term that an evaluated question returns: a list of one binary.
+pub(crate) fn packed(reply: &[u8]) -> Result<&[u8], Problem> {
+    let mut reader = Reader::new(reply);
+    let mut packed: &[u8] = &[];
+    reader.each(|it| {
+        packed = it.binary()?;
+        Ok(())
+    })?;
+    Ok(packed)
 }
 
 /// The elements of a list, each as its own bytes.
@@ -157,5 +226,27 @@ impl From<Error> for Problem {
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::new(ErrorKind::Protocol, problem.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_as_long_as_its_items_allow() {
+        let lengths = |bytes: usize, most| {
+            let items = vec![Term::binary(vec![0; bytes]); 1000];
+            let questions = Bif::zip_pages("m", "f", items, &Term::binary(vec![0; 95]), most);
+            let page = |it: &Bif| it.args[1].as_list().unwrap().len();
+            let with = |it: &Bif| it.args[2].as_list().unwrap().len();
+            assert!(questions.iter().all(|it| page(it) == with(it)));
+            questions.iter().map(page).collect::<Vec<_>>()
+        };
+        // 57,344 bytes hold 286 of 100 + 100, and 81 of 605 + 100.
+        assert_eq!(lengths(95, 500), [286, 286, 286, 142]);
+        assert_eq!(lengths(600, 500)[..2], [81, 81]);
+        assert_eq!(lengths(95, 150)[0], 150);
+        assert_eq!(pages([], 0, 10), Vec::<Vec<Term<'_>>>::new());
     }
 }

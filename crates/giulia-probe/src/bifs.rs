@@ -24,12 +24,17 @@ macro_rules! listed {
 }
 
 const LIST: &[ListedBif] = listed! {
-    "application": "loaded_applications" / 0 => "the version of Elixir",
+    "application": "get_key" / 2 => "the modules of an application",
+    "application": "loaded_applications" / 0 => "the version of Elixir, which applications there are",
     "application": "which_applications" / 1 => "running applications and their versions",
     "erlang": "apply" / 3 => "many of these in one round trip, inside lists:zipwith3/4",
     "erlang": "convert_time_unit" / 3 => "the unit of the start time",
+    "erlang": "list_to_existing_atom" / 1 => "a name that somebody typed; makes no atom",
+    "erlang": "list_to_pid" / 1 => "a pid that somebody typed",
+    "erlang": "loaded" / 0 => "which modules there are",
     "erlang": "memory" / 0 => "memory by kind",
     "erlang": "monotonic_time" / 0 => "uptime",
+    "erlang": "monotonic_time" / 1 => "windows of a session",
     "erlang": "nodes" / 1 => "connected nodes",
     "erlang": "process_info" / 2 => "processes, a page at a time",
     "erlang": "processes" / 0 => "which processes there are",
@@ -38,6 +43,7 @@ const LIST: &[ListedBif] = listed! {
     "erlang": "system_info" / 1 => "versions, counts, limits, schedulers",
     "erlang": "system_monitor" / 0 => "whether another tool owns system_monitor",
     "erlang": "trace_info" / 2 => "other tools' tracing",
+    "erlang": "whereis" / 1 => "the process of a registered name",
     "ets": "all" / 0 => "which tables there are",
     "ets": "info" / 1 => "the biggest tables",
     "ets": "info" / 2 => "sizes of tables",

@@ -34,6 +34,24 @@ const RUNNING: &[(&[u32], &[u32])] = &[(&[13], &[13, 2, 2, 8]), (&[14], &[14, 2,
 /// Where `process_info` of some process never returns.
 const HANGS: &[(&[u32], &[u32])] = &[(&[12], &[12, 0, 4])];
 
+/// Stack sampling, and spans.
+pub(crate) const FLAMES: &str = "flame graphs and spans";
+
+/// What the keeper's sink receives.
+pub(crate) const SYSTEM_EVENTS: &str = "system events";
+
+/// Flags that make the VM tell of single processes.
+pub(crate) const TRACE_FLAGS: &str = "trace flags on processes";
+
+pub(crate) const CALL_TIME: &str = "call_time";
+pub(crate) const CALL_MEMORY: &str = "call_memory";
+pub(crate) const UNPAUSED: &str = "reading call_time without pausing it";
+pub(crate) const RUNNING_FLAG: &str = "running flag in spans";
+pub(crate) const ALL_PROCESSES: &str = "tracing all processes at once";
+pub(crate) const SESSIONS: &str = "isolated trace sessions";
+pub(crate) const SESSION_BIFS: &str = "isolated trace sessions on built-in functions";
+pub(crate) const SESSION_SPECS: &str = "match specifications and return_to in trace sessions";
+
 const ROWS: &[Row] = &[
     Row {
         feature: "mailbox lengths of all processes",
@@ -47,16 +65,23 @@ const ROWS: &[Row] = &[
         feature: "memory, names and stacks of processes",
         state: GateState::Limited,
         ranges: SIGNALS,
-        reason: "only of at most 2,000 that wait: a signal to a process just selected for a dirty \
+        reason: "only of those of the listed that wait: a signal to a process just selected for a dirty \
                  scheduler can hang it or crash the VM (OTP-18839, OTP-18957; fixed in ERTS \
                  13.2.2.6 and 14.2.2)",
     },
     Row {
-        feature: "flame graphs and spans",
+        feature: FLAMES,
         state: GateState::Off,
         ranges: RUNNING,
         reason: "both signal running processes (OTP-18839, OTP-18957, OTP-19043; fixed in ERTS \
                  13.2.2.8 and 14.2.4)",
+    },
+    Row {
+        feature: TRACE_FLAGS,
+        state: GateState::Off,
+        ranges: RUNNING,
+        reason: "no call_time, messages or receivers of single processes: a traced process that gets an exit signal on \
+                 a dirty scheduler crashes the VM (OTP-19043; fixed in ERTS 13.2.2.8 and 14.2.4)",
     },
     Row {
         feature: "processes",
@@ -78,13 +103,13 @@ const ROWS: &[Row] = &[
                  11.2.2.18): the limit stands, far above what a question needs",
     },
     Row {
-        feature: "running flag in spans",
+        feature: RUNNING_FLAG,
         state: GateState::Off,
         ranges: &[(&[0], &[11, 2, 2, 11]), (&[12], &[12, 3])],
         reason: "together with process_info it leaks memory (PR-5673; fixed in ERTS 11.2.2.11 and 12.3)",
     },
     Row {
-        feature: "tracing all processes at once",
+        feature: ALL_PROCESSES,
         state: GateState::Off,
         ranges: &[(&[0], &[12, 3, 2, 17]), (&[13], &[13, 2, 2, 8]), (&[14], &[14, 2, 4])],
         reason: "crashes the VM when a dirty scheduler traces at that moment (PR-8286; fixed in \
@@ -98,37 +123,44 @@ const ROWS: &[Row] = &[
                  and 15.1.2)",
     },
     Row {
-        feature: "call_time",
+        feature: CALL_TIME,
         state: GateState::Off,
         ranges: &[(&[0], &[11, 1, 3])],
         reason: "crashes the VM on an exception (PR-4660; fixed in ERTS 11.1.3)",
     },
     Row {
-        feature: "reading call_time without pausing it",
+        feature: UNPAUSED,
         state: GateState::Off,
         ranges: &[(&[0], &[17])],
         reason: "each read blocks all schedulers (PR-10207; fixed in ERTS 17.0)",
     },
     Row {
-        feature: "call_memory",
+        feature: CALL_MEMORY,
         state: GateState::Off,
-        ranges: &[(&[0], &[14]), (&[15, 1], &[15, 2, 6])],
-        reason: "absent before OTP 26, wildly wrong in ERTS 15.1 to 15.2.5 (fixed in 15.2.6)",
+        ranges: &[(&[0], &[15]), (&[15, 1], &[15, 2, 6])],
+        reason: "absent before OTP 26; in OTP 26, without sessions, it crashes the VM when somebody \
+                 else measures times; wildly wrong in ERTS 15.1 to 15.2.5 (fixed in 15.2.6)",
     },
     Row {
-        feature: "isolated trace sessions",
+        feature: SESSIONS,
         state: GateState::Off,
         ranges: &[(&[0], &[15])],
         reason: "absent before OTP 27: settings are global and removed one by one",
     },
     Row {
-        feature: "isolated trace sessions on built-in functions",
+        feature: SYSTEM_EVENTS,
+        state: GateState::Off,
+        ranges: &[(&[0], &[16])],
+        reason: "absent before OTP 28: there is one system monitor for the whole node, which is not ours to take",
+    },
+    Row {
+        feature: SESSION_BIFS,
         state: GateState::Limited,
         ranges: &[(&[15], &[16, 2])],
         reason: "two sessions on one built-in function: disabling one disables both (fixed in ERTS 16.2)",
     },
     Row {
-        feature: "match specifications and return_to in trace sessions",
+        feature: SESSION_SPECS,
         state: GateState::Off,
         ranges: &[(&[15], &[15, 1])],
         reason: "the wrong tracer or session is used (fixed in ERTS 15.0.1 and 15.1)",
@@ -145,6 +177,17 @@ pub fn gates(erts: &ErtsVersion) -> Vec<Gate> {
             reason: row.reason.to_owned(),
         })
         .collect()
+}
+
+/// Why a feature is off, where it is.
+pub(crate) fn off(erts: &ErtsVersion, feature: &str) -> Option<&'static str> {
+    let rows = ROWS.iter().filter(|row| row.feature == feature && row.state == GateState::Off);
+    rows.filter(|row| within(erts, row.ranges)).map(|row| row.reason).next()
+}
+
+/// Whether a feature is off or limited.
+pub(crate) fn limited(erts: &ErtsVersion, feature: &str) -> bool {
+    ROWS.iter().any(|row| row.feature == feature && within(erts, row.ranges))
 }
 
 /// What the process probe may ask.

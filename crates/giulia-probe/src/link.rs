@@ -15,15 +15,26 @@ use giulia_model::{Gate, Impact, Question};
 use tokio::task::JoinSet;
 
 use crate::{
-    ErtsVersion,
+    ErtsVersion, Ledger,
     answer::{self, Answer, Bif, Problem},
-    bifs, gates,
-    meter::{Budget, Meter},
+    bifs,
+    gates::{self, Caution},
+    meter::Meter,
 };
 
 /// Heap of a question that is not about all processes: 40 MB in words of 8 bytes, several times
 /// what 10,000 ETS tables needed (measured on OTP 23-29).
 pub(crate) const HEAP_WORDS: u64 = 5_000_000;
+
+/// The largest reply that we take, in bytes. With `--no-eval` a node lists all its processes: 16 MiB
+/// are 500,000 of them under a name of 15 characters. Every other reply is a page or a reduction;
+/// the largest measured, 10,000 processes looked at closely, has 3 MB.
+const REPLY_BYTES_MAX: usize = 16 << 20;
+/// All fragmented replies together: pages come side by side, at 100 KB each.
+const REPLIES_BYTES_MAX: usize = 32 << 20;
+
+/// For one page of functions on a node with a thousand busy processes: 7 s were measured.
+const SOON_MAX: Duration = Duration::from_secs(30);
 
 /// How to attach, and what asking may cost.
 #[derive(Debug, Clone)]
@@ -32,10 +43,13 @@ pub struct AttachOptions {
     pub dist: giulia_dist::Config,
     /// Call only what [`crate::bif_list`] prints; evaluate nothing on the target.
     pub no_eval: bool,
+    /// Ask processes also where a bug of the target's VM makes that dangerous (see
+    /// [`crate::gates()`]); where it makes it deadly, nobody is asked all the same.
+    pub accept_vm_bug: bool,
     /// For one question, a window left out. 5 s.
     pub call_timeout: Duration,
-    /// For all questions together. Not enforced yet: [`Link::interval`] only computes from it.
-    pub budget: Budget,
+    /// Where it is written down what is armed on a node that does not undo it by itself.
+    pub ledger: Option<Arc<dyn Ledger>>,
 }
 
 /// A link to a target; cheap to clone.
@@ -49,21 +63,30 @@ struct Shared {
     connection: Connection,
     erts: ErtsVersion,
     no_eval: bool,
+    accept_vm_bug: bool,
     call_timeout: Duration,
-    budget: Budget,
+    ledger: Option<Arc<dyn Ledger>>,
     meter: Meter,
     /// From the last answer that told it; sizes the heap limit of the process probe.
     processes: AtomicU64,
+    /// Memory that the node has left, in bytes; `u64::MAX` where nobody knows.
+    headroom: AtomicU64,
 }
 
 impl AttachOptions {
-    /// Evaluating, 5 s for a question, 1 % of a core.
-    pub fn new(dist: giulia_dist::Config) -> Self {
+    /// Evaluating, 5 s for a question, 1 % of a core; no peer may make us hold more than our
+    /// questions need.
+    pub fn new(mut dist: giulia_dist::Config) -> Self {
+        let limits = &mut dist.limits;
+        limits.message_bytes_max = limits.message_bytes_max.min(REPLY_BYTES_MAX);
+        limits.mailbox_bytes_max = limits.mailbox_bytes_max.min(REPLY_BYTES_MAX);
+        limits.fragmented_bytes_max = limits.fragmented_bytes_max.min(REPLIES_BYTES_MAX);
         Self {
             dist,
             no_eval: false,
+            accept_vm_bug: false,
             call_timeout: Duration::from_secs(5),
-            budget: Budget::ONE_PERCENT,
+            ledger: None,
         }
     }
 }
@@ -92,10 +115,12 @@ impl Link {
             connection,
             erts,
             no_eval: options.no_eval,
+            accept_vm_bug: options.accept_vm_bug,
             call_timeout: options.call_timeout,
-            budget: options.budget,
+            ledger: options.ledger.clone(),
             meter,
             processes: AtomicU64::new(processes),
+            headroom: AtomicU64::new(u64::MAX),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -120,10 +145,33 @@ impl Link {
         gates::gates(self.erts())
     }
 
-    /// How far apart ticks of this price must start to stay within the budget; a proposal to
-    /// whoever ticks, which nothing here enforces yet.
-    pub fn interval(&self, price: Duration) -> Duration {
-        self.shared.budget.interval(price)
+    /// For one question.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.shared.call_timeout
+    }
+
+    /// Puts what was asked another way than by a call into the impact meter.
+    pub(crate) fn paid(&self, question: Question) {
+        self.shared.meter.add(question);
+    }
+
+    /// How careful one must be with processes of this VM.
+    pub(crate) fn caution(&self) -> Caution {
+        let caution = gates::caution(self.erts());
+        if caution == Caution::Signals && self.shared.accept_vm_bug {
+            Caution::None
+        } else {
+            caution
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Option<&Arc<dyn Ledger>> {
+        self.shared.ledger.as_ref()
+    }
+
+    /// Whether bugs that may lose the node are accepted.
+    pub(crate) fn accepts_vm_bug(&self) -> bool {
+        self.shared.accept_vm_bug
     }
 
     pub(crate) fn no_eval(&self) -> bool {
@@ -138,6 +186,20 @@ impl Link {
         self.shared.processes.store(count, Ordering::Relaxed);
     }
 
+    /// Memory that the node has left, from the last answer that told it.
+    pub(crate) fn headroom(&self) -> Option<u64> {
+        Some(self.shared.headroom.load(Ordering::Relaxed)).filter(|it| *it != u64::MAX)
+    }
+
+    pub(crate) fn set_headroom(&self, bytes: Option<u64>) {
+        self.shared.headroom.store(bytes.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Something of others that a question touches and cannot put back.
+    pub(crate) fn disturbs(&self, what: &'static str) {
+        self.shared.meter.disturbs(what);
+    }
+
     /// One question; `waits` is how long it sleeps on the target, for a window.
     pub(crate) async fn ask(
         &self,
@@ -148,6 +210,15 @@ impl Link {
     ) -> Answer {
         self.permitted(question)?;
         Ok(self.answered(probe, question, heap_words, waits).await?)
+    }
+
+    /// As [`Link::ask`] at normal priority, for what must not wait until a busy node is idle: one of
+    /// low priority gets its turn when all others had eight.
+    pub(crate) async fn ask_soon(&self, probe: &str, question: &Bif, heap_words: u64) -> Answer {
+        self.permitted(question)?;
+        let Bif { module, function, args } = question.clone();
+        let asked = Call::new(module, function, args).timeout(SOON_MAX).max_heap_words(heap_words);
+        Ok(metered(self.connection(), &self.shared.meter, probe, &asked, Duration::ZERO).await?)
     }
 
     /// Many questions in one round trip; one by one only when one of them raises. After any other
@@ -202,6 +273,39 @@ impl Link {
             return Err(Problem(format!("{module}:{function} is not on the list of --no-eval")));
         }
         Ok(())
+    }
+
+    /// Something that went to a process of ours there, for the meter.
+    pub(crate) fn note(
+        &self,
+        probe: &str,
+        elapsed: Duration,
+        message: &Term<'_>,
+        received_bytes: usize,
+    ) {
+        let mut bytes = Vec::new();
+        let sent_bytes = message.encode(&mut bytes).map_or(0, |()| bytes.len());
+        self.shared.meter.add(Question {
+            probe: probe.to_owned(),
+            elapsed_ms: elapsed.as_secs_f64() * 1000.0,
+            sent_bytes: u64::try_from(sent_bytes).unwrap_or(u64::MAX),
+            received_bytes: u64::try_from(received_bytes).unwrap_or(u64::MAX),
+        });
+    }
+
+    /// One evaluated question that is scheduled like everyone else: for what takes little time but
+    /// needs it in time. At low priority it waits for eight others whenever it waited for an answer.
+    pub(crate) async fn ask_in_turn(
+        &self,
+        probe: &str,
+        question: &Bif,
+        heap_words: u64,
+        waits: Duration,
+    ) -> Answer {
+        self.permitted(question)?;
+        let mut asked = call(question, self.shared.call_timeout + waits).max_heap_words(heap_words);
+        asked.low_priority = false;
+        Ok(metered(self.connection(), &self.shared.meter, probe, &asked, waits).await?)
     }
 
     async fn answered(

@@ -35,6 +35,8 @@ pub(crate) struct Look {
     pub(crate) mailers: Vec<Brief>,
     /// Others at random, for groups.
     pub(crate) sampled: Vec<Brief>,
+    /// Groups that are summed up already.
+    pub(crate) grouped: Vec<(String, Sums)>,
     /// Applications by the pid of their master.
     pub(crate) applications: HashMap<Pid, String>,
 }
@@ -92,15 +94,9 @@ const SAMPLED_MAX: usize = 1000 + CHUNKS_MAX;
 ///
 /// An answer with more than was asked for is an error: a node cannot make us keep it.
 pub(crate) fn read(reply: &[u8], top: usize) -> Result<Look, Problem> {
-    let mut reader = Reader::new(reply);
-    let mut packed: &[u8] = &[];
-    reader.each(|it| {
-        packed = it.binary()?;
-        Ok(())
-    })?;
     let limits = Limits { inflated_bytes_max: INFLATED_BYTES_MAX, ..Limits::DEFAULT };
     let mut inflated = Vec::new();
-    let mut reader = Reader::versioned(packed, &limits, &mut inflated)?;
+    let mut reader = Reader::versioned(answer::packed(reply)?, &limits, &mut inflated)?;
     reader.tuple_of(8)?;
     reader.skip()?;
     let mut look = Look { exact: reader.boolean()?, apart_us: reader.int()?, ..Look::default() };
@@ -141,14 +137,14 @@ pub(crate) fn read(reply: &[u8], top: usize) -> Result<Look, Problem> {
 }
 
 /// A list of which only so many elements are kept.
-struct Capped {
-    what: &'static str,
-    max: usize,
+pub(crate) struct Capped {
+    pub(crate) what: &'static str,
+    pub(crate) max: usize,
 }
 
 impl Capped {
     /// What is above the limit is skipped, and its name noted.
-    fn read(
+    pub(crate) fn read(
         &self,
         reader: &mut Reader<'_>,
         excess: &mut Option<&'static str>,
@@ -233,7 +229,7 @@ fn row(reader: &mut Reader<'_>) -> Result<Row, DecodeError> {
     let status = name(reader)?.unwrap_or_default();
     let leader = leader(reader)?;
     let mailbox_len = number(reader)?;
-    let (call, label) = (kept(reader)?, label(reader)?);
+    let (call, label) = (as_call(&reader.term()?), label(reader)?);
     let traits = Traits { registered, label, call, initial, outermost: mfa(reader)? };
     Ok(Row { pid, worked, since_start, traits, current, status, memory_bytes, leader, mailbox_len })
 }
@@ -241,7 +237,7 @@ fn row(reader: &mut Reader<'_>) -> Result<Row, DecodeError> {
 fn brief(reader: &mut Reader<'_>) -> Result<Brief, DecodeError> {
     reader.tuple_of(8)?;
     let initial = mfa(reader)?;
-    let (call, label) = (kept(reader)?, label(reader)?);
+    let (call, label) = (as_call(&reader.term()?), label(reader)?);
     let outermost = mfa(reader)?;
     reader.skip()?;
     let mailbox_len = number(reader)?.unwrap_or_default();
@@ -252,10 +248,11 @@ fn brief(reader: &mut Reader<'_>) -> Result<Brief, DecodeError> {
 
 impl Sums {
     pub(crate) fn add(&mut self, other: Self) {
-        self.processes += other.processes;
-        self.worked += other.worked;
-        self.since_start += other.since_start;
-        self.mailbox_len += other.mailbox_len;
+        // The figures are the node's, which may be nobody's friend.
+        self.processes = self.processes.saturating_add(other.processes);
+        self.worked = self.worked.saturating_add(other.worked);
+        self.since_start = self.since_start.saturating_add(other.since_start);
+        self.mailbox_len = self.mailbox_len.saturating_add(other.mailbox_len);
     }
 
     /// An estimate from a part of the whole.
@@ -268,7 +265,7 @@ impl Sums {
         }
     }
 
-    fn less(self, other: Self) -> Self {
+    pub(crate) fn less(self, other: Self) -> Self {
         Self {
             processes: self.processes.saturating_sub(other.processes),
             worked: self.worked.saturating_sub(other.worked),
@@ -297,12 +294,11 @@ pub(crate) fn as_mfa(term: &Term<'_>) -> Option<Mfa> {
 }
 
 /// `$initial_call`: the function, or the dictionary's pair around it.
-fn kept(reader: &mut Reader<'_>) -> Result<Option<Mfa>, DecodeError> {
-    let term = reader.term()?;
-    Ok(match term.as_tuple() {
+pub(crate) fn as_call(term: &Term<'_>) -> Option<Mfa> {
+    match term.as_tuple() {
         Some([key, value]) if key.is_atom("$initial_call") => as_mfa(value),
-        _ => as_mfa(&term),
-    })
+        _ => as_mfa(term),
+    }
 }
 
 /// A label, or the dictionary's pair around it.
@@ -320,7 +316,7 @@ fn name(reader: &mut Reader<'_>) -> Result<Option<String>, DecodeError> {
 }
 
 /// A number; a stand-in of another type for none.
-fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, DecodeError> {
+pub(crate) fn number(reader: &mut Reader<'_>) -> Result<Option<u64>, DecodeError> {
     Ok(reader.term()?.as_int().and_then(|it| u64::try_from(it).ok()))
 }
 

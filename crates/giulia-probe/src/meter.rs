@@ -1,9 +1,8 @@
 //! The impact meter: what each question cost, by our clock and by what went over the wire.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use giulia_model::{Impact, Question};
@@ -22,6 +21,7 @@ struct Sums {
     sent_bytes: u64,
     received_bytes: u64,
     target_time_ms: f64,
+    disturbed: BTreeSet<&'static str>,
 }
 
 impl Meter {
@@ -37,6 +37,11 @@ impl Meter {
         sums.questions.push_back(question);
     }
 
+    /// Something of others that a question touches and cannot put back; once is enough.
+    pub(crate) fn disturbs(&self, what: &'static str) {
+        self.sums().disturbed.insert(what);
+    }
+
     pub(crate) fn impact(&self) -> Impact {
         let sums = self.sums();
         Impact {
@@ -46,6 +51,7 @@ impl Meter {
             received_bytes: sums.received_bytes,
             target_time_ms: sums.target_time_ms,
             changed: Vec::new(),
+            disturbed: sums.disturbed.iter().map(|it| (*it).to_owned()).collect(),
         }
     }
 
@@ -54,7 +60,7 @@ impl Meter {
     }
 }
 
-/// The share of one core of the target that asking may take. Nothing holds anybody to it yet.
+/// The share of one core of the target that asking may take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
     /// 0.01 is 1 %.
@@ -64,25 +70,11 @@ pub struct Budget {
 impl Budget {
     /// 1 % of one core, the default.
     pub const ONE_PERCENT: Self = Self { core_share: 0.01 };
-
-    /// How far apart ticks must start so that their price stays within the share.
-    pub fn interval(self, price: Duration) -> Duration {
-        // Below a millionth the wait would be days: as good as never, and no division by zero.
-        price.div_f64(self.core_share.clamp(1e-6, 1.0))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tick_of_30_ms_within_one_percent_comes_every_3_s() {
-        let apart = Budget::ONE_PERCENT.interval(Duration::from_millis(30));
-        assert_eq!(apart.as_millis(), 3000);
-        let never = Budget { core_share: 0.0 };
-        assert!(never.interval(Duration::from_millis(1)) >= Duration::from_secs(1000));
-    }
 
     #[test]
     fn sums_outlive_the_remembered_questions() {

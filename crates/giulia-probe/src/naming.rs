@@ -52,6 +52,14 @@ impl Traits {
         }
     }
 
+    /// [`Self::group`], but a registered process is its own group.
+    pub(crate) fn shared_name(&self) -> String {
+        match &self.registered {
+            Some(name) => atom(name).to_owned(),
+            None => self.group(),
+        }
+    }
+
     /// The function that it was started with, `proc_lib` looked through.
     pub(crate) fn initial_call(&self) -> Option<&Mfa> {
         self.call.as_ref().or_else(|| self.initial.as_ref().filter(|it| !is_proc_lib(it)))

@@ -1,4 +1,4 @@
-//! The process probe without evaluation: the same items, asked for in pages.
+//! The process probe without evaluation, or with little memory left: the same items, in pages.
 //!
 //! Nothing is reduced on the target, so a node with more than 10,000 processes is sampled, and a
 //! window is two rounds of pages by our clock.
@@ -11,11 +11,11 @@ use std::{
 };
 
 use giulia_dist::term::{Pid, Term};
-use giulia_model::{Mfa, NotSeen};
+use giulia_model::{Mfa, NameSource, NotSeen, Processes};
 
 use crate::{
     answer::{self, Bif, Problem},
-    gates::{self, Caution},
+    gates::Caution,
     link::Link,
     look::{self, Brief, Leader, Look, Row, Sums},
     naming::{Label, Traits, is_fun},
@@ -26,7 +26,7 @@ use crate::{
     ranking,
 };
 
-/// Processes in a question, which repeats the items for each: about 300 bytes each of the 64 KiB.
+/// Most processes in a question, which repeats the items for each; fewer under a long node name.
 const PAGE: usize = 150;
 /// Processes that are asked on larger nodes.
 const SAMPLE: usize = 2000;
@@ -51,15 +51,7 @@ pub(crate) async fn ask(
     let chosen = choose(&all);
     let sampled = chosen.len() < all.len();
     if sampled {
-        not_seen.push(NotSeen {
-            what: "processes that were not sampled".to_owned(),
-            why: format!(
-                "with --no-eval {} of {} processes are asked, at random; without it the target \
-                 ranks all of them itself",
-                chosen.len(),
-                all.len()
-            ),
-        });
+        not_seen.push(unsampled(link, chosen.len(), all.len()));
     }
     let mut earlier = HashMap::new();
     let mut opened = None;
@@ -73,24 +65,7 @@ pub(crate) async fn ask(
     let apart = began.elapsed();
     let rows = rows(link, chosen, &earlier).await?;
     let factor = if sampled { ratio(all.len(), rows.len()) } else { 1.0 };
-    let applications = {
-        let master = Term::tuple([Term::atom("application_master"), Term::atom("$1")]);
-        let pattern = Term::tuple([master, Term::atom("$2")]);
-        let question = [Bif::new("ets", "match", [Term::atom("ac_tab"), pattern])];
-        let found = link.ask_each(NAME, &question).await;
-        look::applications(&answer::term(&found, 0)?)
-    };
-    let briefs: Vec<Brief> = rows.iter().map(brief).collect();
-    let look = Look {
-        exact: !sampled,
-        ranked: sampled.then(|| u64::try_from(rows.len()).unwrap_or(u64::MAX)),
-        led: led(&rows, factor),
-        busy: if sampled { Vec::new() } else { briefs.clone() },
-        sampled: if sampled { briefs } else { Vec::new() },
-        rows,
-        applications,
-        ..Look::default()
-    };
+    let look = whole(link, rows, sampled.then_some(factor)).await?;
     let measured =
         |it: Duration| activity::window(0, i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
     let seen = ranking::processes(&look, top, window.map(|_| measured(apart)));
@@ -100,8 +75,89 @@ pub(crate) async fn ask(
     Ok(Answer { processes: seen, window, activity, not_seen })
 }
 
+/// The look from its rows; `factor` is how many each of them stands for, where they are a sample.
+async fn whole(link: &Link, rows: Vec<Row>, factor: Option<f64>) -> Result<Look, Problem> {
+    let found = link.ask_each(NAME, &[masters()]).await;
+    let applications = look::applications(&answer::term(&found, 0)?);
+    let briefs: Vec<Brief> = rows.iter().map(brief).collect();
+    let (busy, sampled) = if factor.is_some() { (vec![], briefs) } else { (briefs, vec![]) };
+    Ok(Look {
+        exact: factor.is_none(),
+        ranked: factor.map(|_| u64::try_from(rows.len()).unwrap_or(u64::MAX)),
+        led: led(&rows, factor.unwrap_or(1.0)),
+        busy,
+        sampled,
+        rows,
+        applications,
+        ..Look::default()
+    })
+}
+
+/// Which application has which master.
+pub(crate) fn masters() -> Bif {
+    let master = Term::tuple([Term::atom("application_master"), Term::atom("$1")]);
+    let pattern = Term::tuple([master, Term::atom("$2")]);
+    Bif::new("ets", "match", [Term::atom("ac_tab"), pattern])
+}
+
+/// Looks of a session, one a tick: each is measured from the one before.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    /// The same choice in each look, so that those chosen were chosen before.
+    random: RandomState,
+    earlier: HashMap<Pid, u64>,
+    at: Option<Instant>,
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        let (random, earlier) = (RandomState::new(), HashMap::new());
+        Self { random, earlier, at: None }
+    }
+}
+
+impl Rounds {
+    /// One look.
+    pub(crate) async fn look(
+        &mut self,
+        link: &Link,
+        top: usize,
+    ) -> Result<(Processes, Vec<NotSeen>), Problem> {
+        let all = all(link).await?;
+        let chosen = choose_by(&all, |_, pid| self.random.hash_one(pid));
+        let sampled = chosen.len() < all.len();
+        let not_seen = sampled.then(|| unsampled(link, chosen.len(), all.len()));
+        let at = Instant::now();
+        let rows = rows(link, chosen, &self.earlier).await?;
+        let window = self.at.map(|it| {
+            let apart = i64::try_from(at.duration_since(it).as_micros()).unwrap_or(i64::MAX);
+            activity::window(0, apart)
+        });
+        self.at = Some(at);
+        self.earlier = rows.iter().map(|it| (it.pid.clone(), it.since_start)).collect();
+        let factor = sampled.then(|| ratio(all.len(), rows.len()));
+        let look = whole(link, rows, factor).await?;
+        Ok((ranking::processes(&look, top, window), not_seen.into_iter().collect()))
+    }
+}
+
+fn unsampled(link: &Link, n_asked: usize, n_all: usize) -> NotSeen {
+    let why = match link.headroom() {
+        Some(left) if !link.no_eval() => format!(
+            "ranking all of them could take more than a quarter of the {} MiB of memory that its \
+             container or machine has left",
+            left >> 20
+        ),
+        _ => "without --no-eval the target ranks all of them itself".to_owned(),
+    };
+    NotSeen {
+        what: "processes that were not sampled".to_owned(),
+        why: format!("{n_asked} of {n_all} processes are asked, at random: {why}"),
+    }
+}
+
 /// Everyone but what we run there: nobody else is led by a process of ours.
-async fn all(link: &Link) -> Result<Vec<Pid>, Problem> {
+pub(crate) async fn all(link: &Link) -> Result<Vec<Pid>, Problem> {
     let answers = link.ask_each(NAME, &[Bif::new("erlang", "processes", [])]).await;
     let told = match answers.into_iter().next() {
         Some(told) => told?,
@@ -118,16 +174,20 @@ async fn all(link: &Link) -> Result<Vec<Pid>, Problem> {
 
 /// All, or about as many as [`SAMPLE`] at random places: a fixed stride would meet every second
 /// process of nodes that start them in pairs.
-fn choose(all: &[Pid]) -> Vec<Pid> {
+pub(crate) fn choose(all: &[Pid]) -> Vec<Pid> {
+    let random = RandomState::new();
+    choose_by(all, |idx, _| random.hash_one(idx))
+}
+
+fn choose_by(all: &[Pid], hash: impl Fn(usize, &Pid) -> u64) -> Vec<Pid> {
     if u64::try_from(all.len()).is_ok_and(|it| it <= CLOSELY_MAX) {
         return all.to_vec();
     }
-    let random = RandomState::new();
     let share = u64::MAX / u64::try_from(all.len()).unwrap_or(u64::MAX).max(1);
     let limit = share.saturating_mul(u64::try_from(SAMPLE).unwrap_or_default());
     all.iter()
         .enumerate()
-        .filter(|(idx, _)| random.hash_one(idx) < limit)
+        .filter(|(idx, pid)| hash(*idx, pid) < limit)
         .map(|it| it.1.clone())
         .collect()
 }
@@ -138,13 +198,8 @@ async fn infos(
     pids: &[Pid],
     items: &Term<'static>,
 ) -> Result<Vec<Term<'static>>, Problem> {
-    let pages: Vec<Bif> = pids
-        .chunks(PAGE)
-        .map(|page| {
-            let page = page.iter().cloned().map(Term::from).collect();
-            Bif::zip("erlang", "process_info", page, items)
-        })
-        .collect();
+    let terms = pids.iter().cloned().map(Term::from);
+    let pages = Bif::zip_pages("erlang", "process_info", terms, items, PAGE);
     let answers = link.ask_each(NAME, &pages).await;
     let mut infos = Vec::with_capacity(pids.len());
     for idx in 0..pages.len() {
@@ -171,12 +226,12 @@ async fn totals(link: &Link) -> Result<activity::Totals, Problem> {
 }
 
 /// First what is cheap, then, for those whose mailbox allows, the rest.
-async fn rows(
+pub(crate) async fn rows(
     link: &Link,
     pids: Vec<Pid>,
     earlier: &HashMap<Pid, u64>,
 ) -> Result<Vec<Row>, Problem> {
-    let careful = gates::caution(link.erts()) != Caution::None;
+    let careful = link.caution() != Caution::None;
     let cheap = if careful {
         ["reductions", "status", "message_queue_data"]
     } else {
@@ -229,6 +284,91 @@ async fn rows(
     Ok(rows)
 }
 
+/// What processes are called, and how we know; those that ended or may not be asked are absent.
+pub(crate) async fn names(link: &Link, mut pids: Vec<Pid>) -> HashMap<Pid, (String, NameSource)> {
+    pids.sort_by_key(|it| (it.id, it.serial));
+    pids.dedup();
+    if pids.is_empty() {
+        return HashMap::new();
+    }
+    let rows = rows(link, pids, &HashMap::new()).await.unwrap_or_default();
+    let named = rows.into_iter().map(|it| (it.pid, it.traits.name()));
+    named.filter(|(_, (_, source))| *source != NameSource::Unknown).collect()
+}
+
+/// A process and what it stands in, as the dump wants it.
+pub(crate) struct Stood {
+    pub(crate) pid: Pid,
+    pub(crate) registered: Option<String>,
+    pub(crate) initial: Term<'static>,
+    pub(crate) call: Term<'static>,
+    pub(crate) mailbox_len: u64,
+    pub(crate) waits: bool,
+    pub(crate) stack: Term<'static>,
+}
+
+/// Those of them that may be asked, ours left out.
+pub(crate) async fn stood(link: &Link, mut pids: Vec<Pid>) -> Result<Vec<Stood>, Problem> {
+    let careful = link.caution() != Caution::None;
+    if careful {
+        pids.truncate(SAMPLE);
+    }
+    let first = infos(link, &pids, &processes::first(careful)).await?;
+    let mut alike: [Vec<Pid>; 2] = Default::default();
+    for (pid, info) in pids.into_iter().zip(&first) {
+        let Some(pairs) = info.as_list() else { continue };
+        let says =
+            |name: &str, value: &str| answer::pair(pairs, name).is_some_and(|it| it.is_atom(value));
+        if careful && !(says("status", "waiting") && says("message_queue_data", "on_heap")) {
+            continue;
+        }
+        let letters = answer::pair(pairs, "message_queue_len").and_then(Term::as_int);
+        let [full, no_memory] = &mut alike;
+        let is_long = letters.is_some_and(|it| it > MEMORY_MAIL_MAX);
+        if is_long { no_memory.push(pid) } else { full.push(pid) }
+    }
+    let mut stood = Vec::new();
+    let [full, no_memory] = alike;
+    for (closeness, pids) in [(Closeness::Full, full), (Closeness::NoMemory, no_memory)] {
+        let infos = infos(link, &pids, &processes::items(link.erts(), closeness)).await?;
+        let kept = dictionaries(link, &pids, &infos).await?;
+        let stacks = of_some(link, &pids, &infos, "current_stacktrace", |_| true).await?;
+        let ours = link.connection().local_name();
+        for (((pid, info), kept), stack) in pids.into_iter().zip(infos).zip(kept).zip(stacks) {
+            let Some(stack) = stack else { continue };
+            stood.extend(one_stood(pid, &info, kept.as_ref(), stack, ours));
+        }
+    }
+    Ok(stood)
+}
+
+fn one_stood(
+    pid: Pid,
+    info: &Term<'static>,
+    kept: Option<&Term<'static>>,
+    stack: Term<'static>,
+    ours: &str,
+) -> Option<Stood> {
+    let pairs: Vec<&Term<'static>> =
+        info.as_list()?.iter().filter_map(|it| it.as_tuple()?.get(1)).collect();
+    let [registered, initial, _, _, status, leader, mailbox, call, _] = pairs.as_slice() else {
+        return None;
+    };
+    if leader.as_pid().is_some_and(|it| it.node.as_str() == ours) {
+        return None;
+    }
+    let key = kept.and_then(Term::as_list).and_then(|it| answer::pair(it, "$initial_call"));
+    Some(Stood {
+        pid,
+        registered: registered.as_atom().map(str::to_owned),
+        initial: (*initial).clone(),
+        call: key.unwrap_or(call).clone(),
+        mailbox_len: mailbox.as_int().and_then(|it| u64::try_from(it).ok()).unwrap_or_default(),
+        waits: status.is_atom("waiting"),
+        stack,
+    })
+}
+
 /// Real initial calls and labels from whole dictionaries, where single keys cannot be read.
 async fn dictionaries(
     link: &Link,
@@ -279,7 +419,7 @@ async fn of_some(
 }
 
 /// A row from the items of [`processes::items`]; nothing for who is gone.
-fn row(
+pub(crate) fn row(
     pid: Pid,
     [since_start, worked]: [u64; 2],
     info: &Term<'static>,

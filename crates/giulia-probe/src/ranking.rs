@@ -10,6 +10,11 @@ use crate::look::{Brief, Leader, Look, Row, Sums, times};
 /// would otherwise make as many groups.
 const GROUPS_MAX: usize = 100;
 
+/// The first [`GROUPS_MAX`], and how many more there are.
+type Groups = (Vec<ProcessGroup>, u64);
+/// A group for those whom nobody asked what they are, and for whom no sample stands.
+pub(crate) const NOT_LOOKED_AT: &str = "(not looked at)";
+
 /// The noun from the look.
 pub(crate) fn processes(look: &Look, top: usize, window: Option<Window>) -> Processes {
     let mut whole = Sums::default();
@@ -29,16 +34,20 @@ pub(crate) fn processes(look: &Look, top: usize, window: Option<Window>) -> Proc
         u64::try_from(look.busy.len() + look.mailers.len() + look.sampled.len()).unwrap_or(u64::MAX)
     };
     let coverage = |asked, sampled| Coverage { total: whole.processes, asked, sampled };
+    let (by_application, by_application_left_out) = by_application(look, scale);
+    let (by_initial_call, by_initial_call_left_out) = by_initial_call(look, scale);
     Processes {
         window,
         ranking_coverage: coverage(look.ranked.unwrap_or(whole.processes), look.ranked.is_some()),
-        group_coverage: coverage(closely, !look.exact),
+        group_coverage: coverage(closely, !look.sampled.is_empty()),
         reductions: scale.counter(whole.since_start, whole.worked),
         top_by_reductions: listed(|row| Some(row.worked)),
         top_by_mailbox: listed(|row| row.mailbox_len.filter(|it| *it > 0)),
         top_by_memory: listed(|row| row.memory_bytes),
-        by_application: by_application(look, scale),
-        by_initial_call: by_initial_call(look, scale),
+        by_application,
+        by_application_left_out,
+        by_initial_call,
+        by_initial_call_left_out,
     }
 }
 
@@ -59,10 +68,10 @@ impl Scale {
         if self.whole.worked == 0 { 0.0 } else { worked as f64 / self.whole.worked as f64 }
     }
 
-    fn groups(self, sums: BTreeMap<String, Sums>) -> Vec<ProcessGroup> {
+    fn groups(self, sums: BTreeMap<String, Sums>) -> Groups {
         let mut groups: Vec<ProcessGroup> = sums
             .into_iter()
-            .filter(|(_, sums)| sums.processes > 0)
+            .filter(|(_, sums)| *sums != Sums::default())
             .map(|(name, sums)| ProcessGroup {
                 name,
                 processes: sums.processes,
@@ -75,8 +84,9 @@ impl Scale {
             let by_share = right.reductions_share.total_cmp(&left.reductions_share);
             by_share.then(right.processes.cmp(&left.processes)).then(left.name.cmp(&right.name))
         });
+        let left_out = groups.len().saturating_sub(GROUPS_MAX);
         groups.truncate(GROUPS_MAX);
-        groups
+        (groups, u64::try_from(left_out).unwrap_or(u64::MAX))
     }
 }
 
@@ -99,7 +109,7 @@ fn shown(row: &Row, look: &Look, scale: Scale) -> ProcessRow {
 }
 
 /// Exact for all processes: their group leaders are read with their reductions.
-fn by_application(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
+fn by_application(look: &Look, scale: Scale) -> Groups {
     let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
     for (leader, sums) in &look.led {
         let name = match leader {
@@ -117,9 +127,12 @@ fn by_application(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
 
 /// The busiest and the longest mailboxes count as they are; the others are estimated from the
 /// sample of them, so that estimates and the sums of everyone agree.
-fn by_initial_call(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
+fn by_initial_call(look: &Look, scale: Scale) -> Groups {
     let mut exact = total(&look.busy);
     exact.add(total(&look.mailers));
+    for (_, sums) in &look.grouped {
+        exact.add(*sums);
+    }
     let sampled = total(&look.sampled);
     let rest = |of: fn(&Sums) -> u64| {
         let rest = of(&scale.whole).saturating_sub(of(&exact));
@@ -128,8 +141,17 @@ fn by_initial_call(look: &Look, scale: Scale) -> Vec<ProcessGroup> {
     let (count, worked) = (rest(|it| it.processes), rest(|it| it.worked));
     let (since_start, mail) = (rest(|it| it.since_start), rest(|it| it.mailbox_len));
     let mut groups: BTreeMap<String, Sums> = BTreeMap::new();
+    for (name, sums) in &look.grouped {
+        groups.entry(name.clone()).or_default().add(*sums);
+    }
     for it in look.busy.iter().chain(&look.mailers) {
         groups.entry(it.traits.group()).or_default().add(it.sums);
+    }
+    if look.sampled.is_empty() {
+        let left = scale.whole.less(exact);
+        if left != Sums::default() {
+            groups.entry(NOT_LOOKED_AT.to_owned()).or_default().add(left);
+        }
     }
     let mut estimated: BTreeMap<String, Sums> = BTreeMap::new();
     for it in &look.sampled {
@@ -170,6 +192,20 @@ mod tests {
         let call = Some(Mfa::new(name, "init", 1));
         let sums = Sums { processes: 1, worked, since_start: worked, mailbox_len };
         Brief { traits: Traits { call, ..Traits::default() }, sums }
+    }
+
+    #[test]
+    fn groups_that_are_not_listed_are_counted() {
+        let names: Vec<String> = (0..130).map(|it| format!("shop_{it}")).collect();
+        let look = Look {
+            exact: true,
+            led: vec![(Leader::Others, Sums { processes: 130, ..Sums::default() })],
+            busy: names.iter().map(|it| brief(it, 1, 0)).collect(),
+            ..Look::default()
+        };
+        let seen = processes(&look, 20, None);
+        assert_eq!((seen.by_initial_call.len(), seen.by_initial_call_left_out), (100, 30));
+        assert_eq!((seen.by_application.len(), seen.by_application_left_out), (1, 0));
     }
 
     #[test]

@@ -92,6 +92,11 @@ impl TlsFiles {
         path
     }
 
+    /// What the node itself shows, and its key.
+    pub(crate) fn server(&self) -> (PathBuf, PathBuf) {
+        self.pair("server")
+    }
+
     fn pair(&self, name: &str) -> (PathBuf, PathBuf) {
         (self.folder.join(format!("{name}.pem")), self.folder.join(format!("{name}.key")))
     }

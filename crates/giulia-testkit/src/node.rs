@@ -3,6 +3,7 @@
 use std::{
     fmt::Debug,
     fs,
+    net::Ipv4Addr,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -47,6 +48,7 @@ pub struct Builder {
     env: Vec<(String, String)>,
     eval: Vec<String>,
     epmd: Option<Arc<Epmd>>,
+    listen_on: Option<Ipv4Addr>,
 }
 
 /// A running node; dropping it kills it.
@@ -87,6 +89,7 @@ impl Node {
             env: Vec::new(),
             eval: Vec::new(),
             epmd: None,
+            listen_on: None,
         }
     }
 
@@ -296,6 +299,13 @@ impl Builder {
         self
     }
 
+    /// Takes distribution connections at this address in place of the loopback one.
+    #[must_use]
+    pub fn listen_on(mut self, address: Ipv4Addr) -> Self {
+        self.listen_on = Some(address);
+        self
+    }
+
     /// Starts the node and waits until it runs; fails the test with its log otherwise.
     #[track_caller]
     pub fn start(self) -> Node {
@@ -415,7 +425,11 @@ impl Builder {
         };
         command.args([flag, &name, "-setcookie", &self.cookie, "-start_epmd", "false"]);
         // A test node is nobody else's business.
-        command.args(["-kernel", "inet_dist_use_interface", interface]);
+        let interface = self.listen_on.map_or(interface.to_owned(), |it| {
+            let [a, b, c, d] = it.octets();
+            format!("{{{a},{b},{c},{d}}}")
+        });
+        command.args(["-kernel", "inet_dist_use_interface", &interface]);
         if self.tls.is_some() {
             command.args(["-proto_dist", tls, "-ssl_dist_optfile"]);
             command.arg(format!("{}/dist.conf", certs::INSIDE));

@@ -51,6 +51,7 @@ pub fn otp(release: u32) -> Option<Otp> {
 const ENTER: &str = r#"set -e
 mount --rbind /proc "$0/proc"
 mount --rbind /dev "$0/dev"
+mount --rbind /sys "$0/sys"
 while [ "$1" != -- ]; do mount --bind "$1" "$0$2"; shift 2; done
 shift
 exec chroot "$0" "$@""#;

@@ -25,6 +25,7 @@ const LIBRARIES: &[(&str, &str)] = &[
     ("crates/giulia-testkit/erl", "kit-1"),
     ("targets/sample/src", "sample-0.1.0"),
     ("targets/sample_ex/lib", "sample_ex-0.1.0"),
+    ("targets/zoo/src", "zoo-0.1.0"),
 ];
 
 /// Runs inside the root, in the folder that it fills: modules, then boot files.

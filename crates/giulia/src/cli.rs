@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser};
-use giulia_ops::{AnyOperation, Kind, OPS};
+use giulia_ops::{AnyOperation, GROUPS, Group, Kind, OPS};
 
 use crate::{
-    config::{CookieArgs, Settings, reference},
+    config::{CookieArgs, Settings, StoreArgs, reference},
     programs::PROGRAMS,
 };
 
@@ -19,7 +19,7 @@ use crate::{
     next_help_heading = "For every command"
 )]
 pub(crate) struct Global {
-    /// Configuration file, in place of the user's giulia/giulia.toml or `GIULIA_CONFIG`.
+    /// Configuration file, in place of the usual giulia.toml or `GIULIA_CONFIG`.
     #[arg(long, global = true, env = "GIULIA_CONFIG", hide_env = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// When to use colour: auto, always or never (auto obeys `NO_COLOR`).
@@ -59,19 +59,29 @@ pub(crate) struct Printing {
     pub(crate) json: bool,
 }
 
+/// Where an answer that can be a file of another format goes.
+#[derive(Debug, Args)]
+pub(crate) struct Writing {
+    /// Write a file, in the format that its name ends with; in place of the text.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The file's format, where its name does not say; without -o, to standard output.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+}
+
+/// The flag of answers that can be Markdown.
+pub(crate) const MARKDOWN: &str = "md";
+
 const EXAMPLES: &str = "\
 Examples:
-  giulia nodes                              which nodes are there?
-  giulia doctor shop@db1                    can I attach, and if not, why?
-  giulia snapshot shop@db1                  what is it doing?
-  giulia snapshot shop@db1 --window 3s      how fast?
-  giulia snapshot shop@db1 --json           the same for a script
-  giulia config --reference > giulia.toml   every setting, documented
+  giulia doctor shop@db1                 can I attach, and if not, why?
+  giulia check shop@db1                  what is wrong with it, and what to do? records a session
 
 The cookie comes from --cookie-file, --cookie, GIULIA_COOKIE, RELEASE_COOKIE, the configuration \
 file's cookie_file or ~/.erlang.cookie, the first that is there.
 giulia logs by -v, -vv or GIULIA_LOG (e.g. GIULIA_LOG=giulia_dist=trace), never a cookie.
-Exit codes: 0 done; 2 failure or usage; 130 after a second Ctrl-C.";
+Exit codes: 0 done; 1 found by `check`; 2 failure or usage; 130 second Ctrl-C; `observe -- C`: of C.";
 
 /// The whole command line.
 pub(crate) fn command() -> Command {
@@ -90,12 +100,39 @@ pub(crate) fn command() -> Command {
         )
         .max_term_width(100);
     for &operation in OPS {
-        command = command.subcommand(with_options(operation).arg(help(ArgAction::Help)));
+        let Some(name) = operation.group() else {
+            command = command.subcommand(with_help(with_options(operation)));
+            continue;
+        };
+        // The first of a group brings all of it.
+        if !command.get_subcommands().any(|it| it.get_name() == name)
+            && let Some(it) = GROUPS.iter().find(|it| it.name == name)
+        {
+            command = command.subcommand(group(it));
+        }
     }
     for program in PROGRAMS {
         command = command.subcommand((program.command)().arg(help(ArgAction::Help)));
     }
     command
+}
+
+/// A group with its operations.
+fn group(group: &Group) -> Command {
+    let command = Command::new(group.name)
+        .about(group.about)
+        .long_about(format!("{}.\n\n{}", group.about, group.details))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true);
+    let operations = OPS.iter().filter(|it| it.group() == Some(group.name));
+    let operations = operations.map(|it| with_help(with_options(*it)));
+    with_help(command.subcommands(operations))
+}
+
+/// A subcommand of a subcommand, with the help that all have.
+pub(crate) fn with_help(command: Command) -> Command {
+    command.disable_help_flag(true).arg(help(ArgAction::Help))
 }
 
 fn help(action: ArgAction) -> Arg {
@@ -109,11 +146,38 @@ fn help(action: ArgAction) -> Arg {
 
 /// What the program adds to an operation: how to print, and how to reach what it asks.
 fn with_options(operation: &dyn AnyOperation) -> Command {
-    let command = keeping_text(operation.command(), Printing::augment_args);
-    match operation.kind() {
-        Kind::Live => reaching(command),
-        Kind::Query | Kind::Job => command,
+    let mut command = keeping_text(operation.command(), Printing::augment_args);
+    if operation.has_markdown() {
+        command = command.arg(
+            Arg::new(MARKDOWN)
+                .long(MARKDOWN)
+                .action(ArgAction::SetTrue)
+                .conflicts_with("json")
+                .help("Print the answer as Markdown"),
+        );
     }
+    let formats = operation.formats();
+    if !formats.is_empty() {
+        let names: Vec<&str> = formats.iter().map(|it| it.name).collect();
+        command = keeping_text(command, Writing::augment_args);
+        command = command.mut_arg("format", |arg| {
+            arg.value_parser(clap::builder::PossibleValuesParser::new(names))
+        });
+        for name in ["output", "format"] {
+            command = command.mut_arg(name, |arg| arg.conflicts_with("json"));
+        }
+    }
+    match operation.kind() {
+        Kind::Live if operation.keeps() => keeping(reaching(command)),
+        Kind::Live => reaching(command),
+        Kind::Recording => keeping(reaching(command)),
+        Kind::Query | Kind::Job | Kind::Change => keeping(command),
+    }
+}
+
+/// Where sessions are kept, for whatever reads or writes them.
+pub(crate) fn keeping(command: Command) -> Command {
+    keeping_text(command, StoreArgs::augment_args)
 }
 
 /// The settings and the cookie, for whatever dials.
@@ -149,7 +213,7 @@ mod tests {
     #[test]
     fn help_fits_one_screen() {
         let help = super::command().render_help().to_string();
-        assert!(help.lines().count() <= 40, "{help}");
+        assert!(help.lines().count() <= 48, "{help}");
         assert!(help.lines().all(|it| it.chars().count() <= 100), "{help}");
     }
 }

@@ -4,6 +4,7 @@
 
 mod cli;
 mod config;
+mod file;
 mod log;
 mod programs;
 mod progress;

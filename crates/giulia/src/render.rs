@@ -9,20 +9,39 @@ use giulia_ops::{AnyAnswer, Out};
 
 use crate::cli::When;
 
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Text for people.
+    Text,
+    /// A JSON document.
+    Json,
+    /// A Markdown document.
+    Markdown,
+}
+
 /// Width of text that goes nowhere with a width.
 const WIDTH_OF_FILES: usize = 100;
 
 /// An answer, as text or as a document.
-pub(crate) fn answer(answer: &dyn AnyAnswer, json: bool, color: When) -> anyhow::Result<()> {
-    if json {
+pub(crate) fn answer(answer: &dyn AnyAnswer, form: Form, color: When) -> anyhow::Result<()> {
+    if form == Form::Json {
         return data(&answer.json_text()?);
     }
+    if let Some(markdown) = answer.markdown().filter(|_| form == Form::Markdown) {
+        return data(&markdown);
+    }
+    let mut out = out(color);
+    answer.text(&mut out);
+    data(out.text())
+}
+
+/// Text for people, as wide as they look at it.
+pub(crate) fn out(color: When) -> Out {
     let terminal = io::stdout().is_terminal();
     let width = terminal_size::terminal_size().filter(|_| terminal);
     let width = width.map_or(WIDTH_OF_FILES, |(width, _)| usize::from(width.0));
-    let mut out = Out::new(width, colour(color, terminal));
-    answer.text(&mut out);
-    data(out.text())
+    Out::new(width, colour(color, terminal))
 }
 
 /// Finished text.

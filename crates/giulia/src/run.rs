@@ -4,21 +4,24 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, FromArgMatches};
-use giulia_engine::Cancel;
-use giulia_ops::{AnyOperation, Ctx, Outcome};
+use giulia_engine::{Archive, Cancel};
+use giulia_ops::{AnyOperation, Ctx, GROUPS, Outcome};
 
 use crate::{
     FAILED,
-    cli::{Global, Printing},
+    cli::{Global, MARKDOWN, Printing, Writing},
     config::{self, Origin},
-    log,
-    programs::PROGRAMS,
+    file, log,
+    programs::{PROGRAMS, Run},
     progress::Talk,
-    render,
+    render::{self, Form},
 };
 
 /// A second Ctrl-C: the shell's number for a program that SIGINT ended (128 + 2).
-const INTERRUPTED_TWICE: i32 = 130;
+pub(crate) const INTERRUPTED_TWICE: i32 = 130;
+
+/// What `check` looked for is there.
+const FOUND: u8 = 1;
 
 /// Does what the command line asks; the exit code.
 pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<u8> {
@@ -26,10 +29,19 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<u8> {
     log::start(global.verbose)?;
     let (name, matches) = matches.subcommand().context("nothing asked; see `giulia --help`")?;
     if let Some(program) = PROGRAMS.iter().find(|it| it.name == name) {
-        render::data(&(program.run)(matches)?)?;
-        return Ok(0);
+        return match program.run {
+            Run::Prints(text) => render::data(&text(matches)?).map(|()| 0),
+            Run::Does(run) => run(matches, &global),
+        };
     }
-    let operation = giulia_ops::operation(name).context("no such operation")?;
+    // Of a group, the operation is named by both words.
+    let (name, matches) = match matches.subcommand() {
+        Some((word, matches)) if GROUPS.iter().any(|it| it.name == name) => {
+            (format!("{name}-{word}"), matches)
+        }
+        _ => (name.to_owned(), matches),
+    };
+    let operation = giulia_ops::operation(&name).context("no such operation")?;
     // One connection, one question at a time: a second thread would cost more than it brings.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let code = runtime.block_on(operate(operation, matches, &global));
@@ -44,25 +56,48 @@ async fn operate(
     global: &Global,
 ) -> anyhow::Result<u8> {
     let config = config::load(matches, global.config.as_deref())?;
-    if matches!(config.cookie, Some((_, Origin::Flag))) && !global.quiet {
-        render::talk(
-            "--cookie shows the cookie to everybody who runs `ps` here; use --cookie-file",
-        );
-    }
+    let formats = operation.formats();
+    let written = if formats.is_empty() { None } else { Some(Writing::from_arg_matches(matches)?) };
+    let place = written.map(|it| file::place(&formats, it)).transpose()?.flatten();
+    warn_of_cookie(&config, global);
     let cancel = Cancel::new();
-    let mut ctx = Ctx::new(config::book(&config)?, cancel.stop());
+    let archive = Archive::new(config.store()?.0);
+    let mut ctx = Ctx::new(config::book(&config)?, archive, cancel.stop());
     ctx.progress = Arc::new(Talk::new(global.quiet));
     let answer = tokio::select! {
         biased;
         never = watch_ctrl_c(&cancel) => match never {},
         answer = operation.run_matches(&ctx, matches) => answer?,
     };
+    if let Some(place) = place {
+        file::write(answer.as_ref(), &place, global)?;
+        return Ok(exit_code(answer.outcome()));
+    }
     let Printing { json } = Printing::from_arg_matches(matches)?;
-    render::answer(answer.as_ref(), json, global.color)?;
-    Ok(match answer.outcome() {
+    let form = match (json, operation.has_markdown() && matches.get_flag(MARKDOWN)) {
+        (true, _) => Form::Json,
+        (false, true) => Form::Markdown,
+        (false, false) => Form::Text,
+    };
+    render::answer(answer.as_ref(), form, global.color)?;
+    Ok(exit_code(answer.outcome()))
+}
+
+fn exit_code(outcome: Outcome) -> u8 {
+    match outcome {
         Outcome::Done => 0,
         Outcome::Failed => FAILED,
-    })
+        Outcome::Found => FOUND,
+    }
+}
+
+/// An argument is not the place for a cookie.
+pub(crate) fn warn_of_cookie(config: &config::Config, global: &Global) {
+    if matches!(config.cookie, Some((_, Origin::Flag))) && !global.quiet {
+        render::talk(
+            "--cookie shows the cookie to everybody who runs `ps` here; use --cookie-file",
+        );
+    }
 }
 
 /// The first asks the operation to stop with what it has; the second ends the program.

@@ -3,11 +3,25 @@
 //! Each prints what it measured and ends with one verdict line; `scripts/evidence` calls it
 //! with the N of the claim, CI with a smaller one.
 
+mod cleanup;
+mod cost;
+mod counts;
+mod explain;
+mod flame;
 mod fleet;
+mod flood;
+mod kill;
+mod nexus;
+mod observed;
 mod os;
+mod price;
 mod scale;
+mod soak;
 mod speed;
 mod visit;
+mod zoo;
+
+pub(crate) use cleanup::hold;
 
 use std::path::PathBuf;
 
@@ -20,31 +34,53 @@ pub(crate) struct Options {
     pub(crate) giulia: PathBuf,
     /// How often.
     pub(crate) runs: u32,
+    /// How long each run is, where that can be chosen.
+    pub(crate) seconds: u64,
     /// Processes on the big node.
     pub(crate) processes: u32,
     /// Only this OTP.
     pub(crate) otp: Option<u32>,
+    /// Only this variant, of what has some.
+    pub(crate) only: Option<String>,
 }
 
 impl Options {
-    /// Reads `--giulia PATH --runs N --processes N --otp N`.
+    /// Reads `--giulia PATH --runs N --seconds N --processes N --otp N --only NAME`.
     pub(crate) fn parse(arguments: &[&str]) -> Result<Self> {
-        let mut options = Self { giulia: PathBuf::new(), runs: 10, processes: 200_000, otp: None };
+        let mut options = Self {
+            giulia: PathBuf::new(),
+            runs: 10,
+            seconds: 64,
+            processes: 200_000,
+            otp: None,
+            only: None,
+        };
         for pair in arguments.chunks(2) {
             let [name, value] = pair else { bail!("`{}` lacks its value", pair.concat()) };
             let number = || value.parse().with_context(|| format!("{name} takes a number"));
             match *name {
                 "--giulia" => options.giulia = PathBuf::from(value),
                 "--runs" => options.runs = number()?,
+                "--seconds" => {
+                    options.seconds = value.parse().context("--seconds takes a number")?;
+                }
                 "--processes" => options.processes = number()?,
                 "--otp" => options.otp = Some(number()?),
-                _ => bail!("`{name}` is none of --giulia, --runs, --processes, --otp"),
+                "--only" => options.only = Some((*value).to_owned()),
+                _ => bail!(
+                    "`{name}` is none of --giulia, --runs, --seconds, --processes, --otp, --only"
+                ),
             }
         }
         if !options.giulia.is_file() {
             bail!("--giulia names no file: build it with `cargo build --release -p giulia`");
         }
         Ok(options)
+    }
+
+    /// Whether this variant is measured.
+    pub(crate) fn is_chosen(&self, variant: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == variant)
     }
 
     /// The OTPs to measure on.
@@ -54,14 +90,34 @@ impl Options {
     }
 }
 
+/// What runs one measurement.
+type Run = fn(&Options) -> Result<()>;
+
+const ALL: &[(&str, Run)] = &[
+    ("speed", speed::run),
+    ("scale", scale::run),
+    ("visit", visit::run),
+    ("cost", cost::run),
+    ("flame", flame::run),
+    ("kill", kill::run),
+    ("soak", soak::run),
+    ("cleanup", cleanup::run),
+    ("counts", counts::run),
+    ("price", price::run),
+    ("count-cost", cost::counters),
+    ("explain", explain::run),
+    ("flood", flood::run),
+    ("nexus", nexus::run),
+    ("zoo", zoo::run),
+];
+
 /// Runs one measurement by its name.
 pub(crate) fn run(name: &str, options: &Options) -> Result<()> {
-    match name {
-        "speed" => speed::run(options),
-        "scale" => scale::run(options),
-        "visit" => visit::run(options),
-        _ => bail!("`{name}` is none of speed, scale, visit"),
-    }
+    let Some((_, run)) = ALL.iter().find(|(it, _)| *it == name) else {
+        let names: Vec<_> = ALL.iter().map(|(it, _)| *it).collect();
+        bail!("`{name}` is none of {}", names.join(", "));
+    };
+    run(options)
 }
 
 /// One line that says whether the claim holds; the exit code says the same.

@@ -19,6 +19,15 @@ pub(crate) fn cpu_ms(pid: u32) -> Result<f64> {
     Ok((field(11)? + field(12)?) * TICK_MS)
 }
 
+/// CPU time of a process so far, in milliseconds, as of this moment.
+///
+/// `schedstat` is a scheduler tick (up to 4 ms) behind for each thread that runs.
+pub(crate) fn process_clock_ms(pid: u32) -> Result<f64> {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid)?);
+    let now = nix::time::ClockId::pid_cpu_clock_id(pid)?.now()?;
+    Ok(std::time::Duration::from(now).as_secs_f64() * 1000.0)
+}
+
 /// A `Vm…` line of `/proc/PID/status`, in bytes.
 pub(crate) fn memory_bytes(pid: u32, name: &str) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -31,4 +40,12 @@ pub(crate) fn memory_bytes(pid: u32, name: &str) -> Option<u64> {
 pub(crate) fn reset_peak(pid: u32) -> Result<()> {
     // 5 resets VmHWM, proc(5).
     fs::write(format!("/proc/{pid}/clear_refs"), "5").context("resetting the VM's memory peak")
+}
+
+/// Puts a process before the machine's other work, where that is allowed; whether it was.
+///
+/// A node in a session of its own is in a scheduling group of its own, against which the niceness
+/// of its threads says nothing, sched(7).
+pub(crate) fn goes_first(pid: u32) -> bool {
+    fs::write(format!("/proc/{pid}/autogroup"), "-15").is_ok()
 }

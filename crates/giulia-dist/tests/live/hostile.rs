@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use giulia_dist::{Call, Config, Connection, Cookie, Error, ErrorKind, Target, epmd};
+use giulia_dist::{
+    Call, Config, Connection, Cookie, Error, ErrorKind, Target, epmd,
+    tls::{TlsOptions, Verify},
+};
 use giulia_testkit::hostile::{After, COOKIE, EpmdPeer, Hostile, Peer, Shake};
 
 use crate::{call, run};
@@ -25,9 +28,20 @@ fn config() -> Config {
     config
 }
 
+/// The same over TLS, trusting whoever signed the peer's certificate.
+fn tls_config(peer: &Hostile) -> Config {
+    let mut config = config();
+    config.tls = Some(TlsOptions { ca_file: Some(peer.ca()), ..TlsOptions::default() });
+    config
+}
+
 fn connect(peer: &Hostile) -> Error {
+    connect_with(peer, &config())
+}
+
+fn connect_with(peer: &Hostile, config: &Config) -> Error {
     let started = Instant::now();
-    let error = run(Connection::connect(&target(peer), &config())).unwrap_err();
+    let error = run(Connection::connect(&target(peer), config)).unwrap_err();
     let elapsed = started.elapsed();
     assert!(elapsed < DEADLINE + Duration::from_millis(500), "{elapsed:?}: {error}");
     error
@@ -54,6 +68,42 @@ fn whoever_is_no_node_is_told_in_time() {
     ] {
         let error = connect(&Hostile::node(peer));
         assert_eq!(error.kind(), expected, "{peer:?}: {error}");
+    }
+}
+
+#[test]
+fn whoever_agrees_on_tls_and_is_no_node_is_told_in_time() {
+    use ErrorKind::{
+        AlreadyConnected, CookieMismatch, HandshakeClosed, HandshakeTimeout, NotAllowed, NotErlang,
+    };
+    for (peer, expected) in [
+        (Peer::Silent, HandshakeTimeout),
+        (Peer::Http, NotErlang),
+        (Peer::SshBanner, NotErlang),
+        (Peer::ClosesAtOnce, ErrorKind::Tls),
+        (Peer::HugeHandshake, NotErlang),
+        (Peer::Garbage, NotErlang),
+        (Peer::Shakes(Shake::Stops), HandshakeTimeout),
+        (Peer::Shakes(Shake::Closes), HandshakeClosed),
+        (Peer::Shakes(Shake::OneBytePerSecond), HandshakeTimeout),
+        (Peer::Shakes(Shake::NotAllowed), NotAllowed),
+        (Peer::Shakes(Shake::Nok), AlreadyConnected),
+        (Peer::Shakes(Shake::ProvesNothing), CookieMismatch),
+    ] {
+        let hostile = Hostile::tls_node(peer);
+        let error = connect_with(&hostile, &tls_config(&hostile));
+        assert_eq!(error.kind(), expected, "{peer:?}: {error}");
+    }
+    assert!(memory_peak_mib() < 64, "{} MiB", memory_peak_mib());
+}
+
+#[test]
+fn whoever_never_agrees_on_tls_is_told_in_time() {
+    let trusting = TlsOptions { verify: Verify::None, ..TlsOptions::default() };
+    let config = Config { tls: Some(trusting), ..config() };
+    for peer in [Peer::Silent, Peer::Http, Peer::SshBanner, Peer::ClosesAtOnce, Peer::Garbage] {
+        let error = connect_with(&Hostile::node(peer), &config);
+        assert_eq!(error.kind(), ErrorKind::Tls, "{peer:?}: {error}");
     }
 }
 
@@ -94,17 +144,20 @@ fn a_bad_message_ends_the_connection_and_nothing_else() {
         (After::Silent, &[Deadline, Silent]),
     ];
     for (after, kinds) in expected {
-        let peer = Hostile::node(Peer::Connects(*after));
-        let question: Call = call("erlang", "is_alive", []).timeout(Duration::from_secs(1));
-        let started = Instant::now();
-        let error = run(async {
-            let connection = Connection::connect(&target(&peer), &config()).await?;
-            connection.call(&question).await
-        });
-        let error = error.unwrap_err();
-        assert!(kinds.contains(&error.kind()), "{after:?}: {:?}: {error}", error.kind());
-        assert!(started.elapsed() < Duration::from_millis(2500), "{after:?}");
-        assert!(memory_peak_mib() < 64, "{after:?}: {} MiB", memory_peak_mib());
+        let (plain, secure) =
+            (Hostile::node(Peer::Connects(*after)), Hostile::tls_node(Peer::Connects(*after)));
+        for (peer, config) in [(&plain, config()), (&secure, tls_config(&secure))] {
+            let question: Call = call("erlang", "is_alive", []).timeout(Duration::from_secs(1));
+            let started = Instant::now();
+            let error = run(async {
+                let connection = Connection::connect(&target(peer), &config).await?;
+                connection.call(&question).await
+            });
+            let error = error.unwrap_err();
+            assert!(kinds.contains(&error.kind()), "{after:?}: {:?}: {error}", error.kind());
+            assert!(started.elapsed() < Duration::from_millis(2500), "{after:?}");
+            assert!(memory_peak_mib() < 64, "{after:?}: {} MiB", memory_peak_mib());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `doctor`: walks through everything that attaching to a node needs.
 
 use clap::Args;
+use giulia_engine::Clean;
 use giulia_model::{CheckStatus, Doctor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,15 @@ pub(crate) struct Params {
     /// The node's name, as `node()` prints it there; also one that cannot be right.
     #[schemars(length(max = 1024))]
     node: String,
+    /// Remove the patterns that a giulia of this machine left on a node before OTP 27, and list
+    /// what else is armed.
+    #[arg(long)]
+    #[serde(default)]
+    clean: bool,
+    /// With --clean: remove what else is armed too, whoever armed it.
+    #[arg(long, requires = "clean")]
+    #[serde(default)]
+    yes: bool,
 }
 
 impl crate::Operation for Operation {
@@ -27,11 +37,17 @@ Walks through name, host, EPMD, port, TLS, handshake, flags, cookie, version, ot
 the bugs of the node's VM, in the order in which attaching needs them. It stops at the first \
 that fails and says what fixes it; the exit code is then 2.
 
+Before OTP 27 patterns on functions outlive who made them, and two things can leave some: that \
+giulia's processes on the node were killed together, and a node that was frozen for long. \
+--clean removes what this machine wrote down before it was armed and is still there. What else is \
+armed it lists, and removes with --yes: it may be another tool's, or a giulia's on another machine.
+
 Examples:
   giulia doctor shop@db1
   giulia doctor shop@db1 --cookie-file ~/shop.cookie
   giulia doctor shop@db1.example.com --at 127.0.0.1:9001     through a port-forward
-  giulia doctor shop@db1.example.com --tls --tls-cacert ca.pem";
+  giulia doctor shop@db1.example.com --tls --tls-cacert ca.pem
+  giulia doctor shop@db1 --clean";
     const KIND: Kind = Kind::Live;
 
     type Params = Params;
@@ -40,7 +56,12 @@ Examples:
     async fn run(ctx: &Ctx, params: Params) -> anyhow::Result<Doctor> {
         let access = ctx.book.for_node(&params.node);
         let bounds = ctx.bounds(access, std::time::Duration::ZERO);
-        Ok(giulia_engine::doctor(&params.node, ctx.attempt(access, &bounds)).await)
+        let clean = match (params.clean, params.yes) {
+            (false, _) => Clean::No,
+            (true, false) => Clean::WrittenDown,
+            (true, true) => Clean::Everything,
+        };
+        Ok(giulia_engine::doctor(&params.node, clean, ctx.attempt(access, &bounds)).await)
     }
 
     fn text(answer: &Doctor, out: &mut Out) {

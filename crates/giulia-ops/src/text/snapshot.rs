@@ -8,7 +8,7 @@ use giulia_model::{
 use crate::{
     Out, Style,
     columns::{Align, Cell, Columns},
-    text::tables,
+    text::{surroundings, tables},
     units,
 };
 
@@ -26,11 +26,17 @@ pub(crate) fn snapshot(it: &Snapshot, out: &mut Out) {
     if let Some(counts) = &it.counts {
         limits(counts, out);
     }
+    if let Some(limits) = &it.limits {
+        surroundings::limits(limits, out);
+    }
     if let Some(memory) = &it.memory {
         self::memory(memory, it.host.as_ref(), out);
     }
     if let Some(vm) = &it.schedulers {
         schedulers(vm, out);
+    }
+    if let Some(busy) = &it.utilisation {
+        surroundings::utilisation(busy, out);
     }
     if let Some(work) = &it.activity {
         activity(work, it.window, it.node.as_ref(), out);
@@ -46,6 +52,7 @@ pub(crate) fn snapshot(it: &Snapshot, out: &mut Out) {
         let is_partial = it.not_seen.iter().any(|it| it.what.ends_with("ETS tables"));
         tables::ets(ets, is_partial, out);
     }
+    surroundings::surroundings(it, out);
     if let Some(node) = &it.node {
         gates_in_short(node, out);
     }
@@ -306,13 +313,19 @@ fn host(host: &HostFacts, vm: Option<&Schedulers>, out: &mut Out) {
 
 fn cgroup(cgroup: &Cgroup, vm: Option<&Schedulers>, out: &mut Out) {
     let used = cgroup.memory_used_bytes.map_or("?".to_owned(), units::bytes);
-    let memory = match cgroup.memory_limit_bytes {
-        Some(limit) => format!("memory {used} of {}", units::bytes(limit)),
-        None => format!("memory {used}, no limit"),
+    let limit = cgroup.memory_limit_bytes.map(units::bytes);
+    let memory = match (limit, cgroup.memory_limit_unreadable.is_some()) {
+        (Some(limit), false) => format!("memory {used} of {limit}"),
+        (Some(limit), true) => format!("memory {used} of {limit} or less"),
+        (None, false) => format!("memory {used}, no limit"),
+        (None, true) => format!("memory {used}, limit not readable"),
     };
-    let cores = match cgroup.cpu_quota_cores {
-        Some(cores) => format!("CPU quota {cores:.2} cores"),
-        None => "no CPU quota".to_owned(),
+    let quota = cgroup.cpu_quota_cores.map(|it| format!("CPU quota {it:.2} cores"));
+    let cores = match (quota, cgroup.cpu_quota_unreadable.is_some()) {
+        (Some(quota), false) => quota,
+        (Some(quota), true) => format!("{quota} or less"),
+        (None, false) => "no CPU quota".to_owned(),
+        (None, true) => "CPU quota not readable".to_owned(),
     };
     let throttled = match (cgroup.throttled_periods, cgroup.throttled_ms) {
         (Some(periods @ 1..), Some(ms)) => {
@@ -336,7 +349,8 @@ fn cgroup(cgroup: &Cgroup, vm: Option<&Schedulers>, out: &mut Out) {
     }
 }
 
-fn not_seen(parts: &[NotSeen], out: &mut Out) {
+/// What could not be seen, and why.
+pub(super) fn not_seen(parts: &[NotSeen], out: &mut Out) {
     if parts.is_empty() {
         return;
     }
@@ -346,13 +360,20 @@ fn not_seen(parts: &[NotSeen], out: &mut Out) {
     }
 }
 
-fn cost(impact: &Impact, out: &mut Out) {
+/// What looking cost the node.
+pub(super) fn cost(impact: &Impact, out: &mut Out) {
     out.blank();
     let trips = if impact.round_trips == 1 { "round trip" } else { "round trips" };
-    let changed =
-        if impact.changed.is_empty() { "nothing".to_owned() } else { impact.changed.join(", ") };
+    let mut changed = if impact.changed.is_empty() {
+        "no setting stays changed".to_owned()
+    } else {
+        format!("changed: {}", impact.changed.join(", "))
+    };
+    if !impact.disturbed.is_empty() {
+        changed = format!("{changed}; restarted for others: {}", impact.disturbed.join(", "));
+    }
     let text = format!(
-        "This look cost the node {} {trips}, at most {} of its time, {} in and {} out; changed: {changed}.",
+        "This look cost the node {} {trips}, at most {} of its time, {} in and {} out; {changed}.",
         impact.round_trips,
         units::ms(impact.target_time_ms),
         units::bytes(impact.sent_bytes),

@@ -47,13 +47,18 @@ pub(super) fn processes(it: &Processes, out: &mut Out) {
         rows(&it.top_by_memory, window, out);
     }
     let covered = coverage(it.group_coverage);
-    for (title, groups) in
-        [("By application", &it.by_application), ("By label or initial call", &it.by_initial_call)]
-    {
+    for (title, groups, left_out) in [
+        ("By application", &it.by_application, it.by_application_left_out),
+        ("By label or initial call", &it.by_initial_call, it.by_initial_call_left_out),
+    ] {
         if !groups.is_empty() {
             out.heading(title, &format!("{figures}; {covered}"));
             let most = it.top_by_reductions.len().max(GROUPS_MIN);
             self::groups(groups, most, window, out);
+            if left_out > 0 {
+                let text = format!("  {} smaller groups are not listed", units::count(left_out));
+                out.line(&[(Style::Dim, &text)]);
+            }
         }
     }
 }
@@ -181,7 +186,8 @@ fn coverage(it: Coverage) -> String {
     }
 }
 
-fn options(table: &EtsTable) -> String {
+/// What decides how a table behaves under load.
+pub(super) fn options(table: &EtsTable) -> String {
     let mut options = Vec::new();
     if table.read_concurrency == Some(true) {
         options.push("read".to_owned());

@@ -2,5 +2,10 @@
 #![cfg(test)]
 
 mod doctor;
+mod dump;
+mod flame;
 mod nodes;
+mod process;
+mod report;
 mod snapshot;
+mod trace;

@@ -5,6 +5,8 @@ use giulia_model::Snapshot;
 use giulia_ops::{Out, operation};
 
 const ONE_SAMPLE: &str = include_str!("../../fixtures/snapshot.json");
+/// The slow parts, recorded on OTP 27, the tree cut.
+const SURROUNDINGS: &str = include_str!("../../fixtures/surroundings.json");
 const WINDOW: &str = include_str!("../../fixtures/snapshot_window.json");
 
 fn text(document: &str, width: usize) -> String {
@@ -93,4 +95,59 @@ fn groups_that_are_left_out_are_promised_only_where_they_are() {
     processes.by_application = vec![one; 100];
     let text = text(&serde_json::to_string(&it).unwrap(), 100);
     assert!(text.contains("90 more in --json") && !text.contains("them all"), "{text}");
+}
+
+/// One sample with the slow parts.
+fn with_surroundings() -> Snapshot {
+    let mut it: serde_json::Value = serde_json::from_str(ONE_SAMPLE).unwrap();
+    let parts: serde_json::Value = serde_json::from_str(SURROUNDINGS).unwrap();
+    it.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+    serde_json::from_value(it).unwrap()
+}
+
+#[test]
+fn what_stands_around_the_processes_follows_them() {
+    let text = text(&serde_json::to_string(&with_surroundings()).unwrap(), 100);
+    let from = text.find("\nAllocators").unwrap();
+    insta::assert_snapshot!(&text[from..]);
+    assert!(text.lines().all(|it| it.chars().count() <= 100), "{text}");
+}
+
+#[test]
+fn a_log_handler_that_drops_events_says_so() {
+    let mut it = with_surroundings();
+    let handler = &mut it.logger.as_mut().unwrap().handlers[0];
+    handler.mailbox_len = handler.drop_mode_qlen;
+    let text = text(&serde_json::to_string(&it).unwrap(), 100);
+    assert!(text.contains("200 events wait, it drops new ones"), "{text}");
+}
+
+#[test]
+fn what_a_session_adds_reads_beside_what_it_belongs_to() {
+    let mut it = with_surroundings();
+    let busy = |total, each: &[f64]| giulia_model::ThreadsBusy { total, each: each.to_vec() };
+    it.utilisation = Some(giulia_model::Utilisation {
+        normal: busy(0.55, &[0.9, 0.2]),
+        dirty_cpu: busy(0.0, &[0.0]),
+        dirty_io: busy(0.01, &[0.01]),
+    });
+    let event = giulia_model::SystemEvent {
+        at_ms: 0,
+        kind: "long_gc".to_owned(),
+        who: "<0.9.0>".to_owned(),
+        name: Some("cart".to_owned()),
+        info: "[{timeout,300}]".to_owned(),
+    };
+    it.system_events = Some(giulia_model::SystemEvents {
+        counts: [("long_gc".to_owned(), 3)].into(),
+        counts_beyond: [("long_gc".to_owned(), 200)].into(),
+        of_giulia: 1,
+        events: vec![event],
+    });
+    let text = text(&serde_json::to_string(&it).unwrap(), 100);
+    assert!(text.contains("busy: 55.0 % (each 90 20); dirty: 0.0 % CPU, 1.0 % IO"), "{text}");
+    assert!(
+        text.contains("203 long_gc") && text.contains("long_gc cart <0.9.0>: [{timeout"),
+        "{text}"
+    );
 }

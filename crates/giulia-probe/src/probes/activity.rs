@@ -20,6 +20,11 @@ pub(crate) const PROBE: Probe = Probe {
     question: "how much work did the VM do, since it started and in the window?",
 };
 
+/// What each of our questions takes from others. Reductions have no other source; the CPU time of
+/// `/proc/self/stat` comes in hundredths of a second, too coarse for a window of one.
+pub(crate) const DISTURBS: &str =
+    "the \"since last call\" figures of statistics(reductions) and statistics(runtime)";
+
 const ITEMS: [&str; 5] = ["reductions", "garbage_collection", "context_switches", "io", "runtime"];
 
 /// The VM's counters at one moment.

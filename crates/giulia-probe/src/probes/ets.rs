@@ -1,12 +1,14 @@
 //! Question: which ETS tables hold the most, and how are they set up?
 //!
 //! Call: evaluated, `ets:all/0`, `ets:info/2` of all, `ets:info/1` of the biggest; with
-//! `--no-eval` the same in pages.
+//! `--no-eval`, or where the node has little memory left, the same in pages.
 //! First OTP: 23.
 //! Cost: 0.4 µs a table, 17–46 µs one with decentralized counters; nothing a process.
 //! Limit: 10,000 tables, 1,000 of them with decentralized counters, 2,000 with `--no-eval`;
 //! the rest is not asked, and said so.
 //! Side effects: none; no table is fixed or read.
+
+use std::time::Duration;
 
 use giulia_dist::term::Term;
 use giulia_model::{EtsTable, EtsTables, Pid};
@@ -14,7 +16,7 @@ use giulia_model::{EtsTable, EtsTables, Pid};
 use super::Probe;
 use crate::{
     answer::{self, Answer, Bif, Problem},
-    eval,
+    eval, headroom,
     link::Link,
 };
 
@@ -22,10 +24,14 @@ pub(crate) const PROBE: Probe =
     Probe { name: "ets", question: "which ETS tables hold the most, and how are they set up?" };
 
 /// Tables that are asked for their size: 10,000 take some 10 ms (measured on OTP 23-29).
-const TABLES_MAX: i64 = 10_000;
+pub(crate) const TABLES_MAX: u64 = 10_000;
 /// Of those, tables with decentralized counters, at up to 46 µs each.
 const DECENTRALIZED_MAX: i64 = 1000;
-/// With `--no-eval`: tables, and tables in a question, which stays under 64 KiB.
+/// Heap for the question: 4 MB, and 3,600 bytes for each table, several times what 10,000 needed
+/// (measured on OTP 23-29).
+const HEAP_WORDS_BASE: u64 = 500_000;
+const HEAP_WORDS_EACH: u64 = 450;
+/// With `--no-eval`: tables, and most tables in a question; fewer under a long node name.
 const PAGED_MAX: usize = 2000;
 const PAGE: usize = 500;
 
@@ -35,12 +41,29 @@ pub(crate) struct Tables {
     pub(crate) asked: u64,
 }
 
-pub(crate) fn question(top: i64) -> Bif {
-    let limits = [Term::int(top), Term::int(TABLES_MAX), Term::int(DECENTRALIZED_MAX)];
-    eval::ETS.with(Term::tuple(limits))
+pub(crate) async fn ask(
+    link: &Link,
+    top: usize,
+    word_bytes: u64,
+    n_tables: u64,
+) -> Result<Tables, Problem> {
+    let heap_words = heap_words(n_tables);
+    if link.no_eval() || !headroom::allows(link.headroom(), heap_words) {
+        return paged(link, top, word_bytes).await;
+    }
+    let top = i64::try_from(top).unwrap_or(i64::MAX);
+    let limits = [Term::int(top), Term::uint(TABLES_MAX), Term::int(DECENTRALIZED_MAX)];
+    let question = eval::ETS.with(Term::tuple(limits));
+    let answer = link.ask(PROBE.name, &question, heap_words, Duration::ZERO).await;
+    read(&[answer], word_bytes)
 }
 
-pub(crate) fn read(answers: &[Answer], word_bytes: u64) -> Result<Tables, Problem> {
+/// The heap limit for so many tables.
+fn heap_words(n_tables: u64) -> u64 {
+    n_tables.min(TABLES_MAX).saturating_mul(HEAP_WORDS_EACH).saturating_add(HEAP_WORDS_BASE)
+}
+
+fn read(answers: &[Answer], word_bytes: u64) -> Result<Tables, Problem> {
     let whole = answer::term(answers, 0)?;
     let inner = whole.as_list().and_then(<[_]>::first).and_then(Term::as_tuple);
     let Some([total, asked, words, biggest]) = inner else {
@@ -57,15 +80,13 @@ pub(crate) fn read(answers: &[Answer], word_bytes: u64) -> Result<Tables, Proble
 }
 
 /// The same without evaluation: sizes in pages, then the biggest.
-pub(crate) async fn paged(link: &Link, top: usize, word_bytes: u64) -> Result<Tables, Problem> {
+async fn paged(link: &Link, top: usize, word_bytes: u64) -> Result<Tables, Problem> {
     let name = PROBE.name;
     let answers = link.ask_each(name, &[Bif::new("ets", "all", [])]).await;
     let all = answer::list(answer::term(&answers, 0)?.into_owned())?;
     let asked: Vec<_> = all.iter().take(PAGED_MAX).cloned().collect();
-    let pages: Vec<Bif> = asked
-        .chunks(PAGE)
-        .map(|it| Bif::zip("ets", "info", it.to_vec(), &Term::atom("memory")))
-        .collect();
+    let memory = Term::atom("memory");
+    let pages = Bif::zip_pages("ets", "info", asked.iter().cloned(), &memory, PAGE);
     let answers = link.ask_each(name, &pages).await;
     let mut sizes = Vec::new();
     for idx in 0..pages.len() {
@@ -79,8 +100,12 @@ pub(crate) async fn paged(link: &Link, top: usize, word_bytes: u64) -> Result<Ta
     known.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     known.truncate(top);
     let biggest = known.into_iter().map(|(_, it)| it);
-    let answers = link.ask_each(name, &[Bif::map("ets", "info", biggest)]).await;
-    let infos = answer::list(answer::term(&answers, 0)?)?;
+    let pages = Bif::map_pages("ets", "info", biggest, PAGE);
+    let answers = link.ask_each(name, &pages).await;
+    let mut infos = Vec::new();
+    for idx in 0..pages.len() {
+        infos.extend(answer::list(answer::term(&answers, idx)?)?);
+    }
     let top = infos
         .iter()
         .filter(|it| !it.is_atom("undefined"))
@@ -92,7 +117,12 @@ pub(crate) async fn paged(link: &Link, top: usize, word_bytes: u64) -> Result<Ta
     Ok(Tables { tables, asked: count(n_asked) })
 }
 
-fn table(info: &Term<'_>, owner: Option<&Term<'_>>, word_bytes: u64) -> Result<EtsTable, Problem> {
+/// One table from what `ets:info/1` says of it.
+pub(crate) fn table(
+    info: &Term<'_>,
+    owner: Option<&Term<'_>>,
+    word_bytes: u64,
+) -> Result<EtsTable, Problem> {
     let keys = info.as_list().ok_or_else(|| answer::unexpected(info))?;
     let get = |name: &str| answer::pair(keys, name);
     let shown = |name: &str| get(name).and_then(answer::text);

@@ -3,19 +3,20 @@
 //! Call: `prim_file:read_file/1` of a fixed list of files under `/proc` and `/sys/fs/cgroup`,
 //! `prim_file:list_dir/1` of `/proc/self/fd`, in the process that asks (never the file server).
 //! First OTP: 23.
-//! Cost: constant in processes; about 20 small reads, and one entry for each open descriptor.
-//! Limit: the heap limit of the question, which a million descriptors would meet.
+//! Cost: constant in processes; about 20 small reads, in a cgroup of its own five or six more for
+//! it and each of its parents, and one entry for each open descriptor.
+//! Limit: 16 groups; the heap limit of the question, which a million descriptors would meet.
 //! Side effects: none; each read runs on a dirty IO scheduler.
 
 use std::collections::HashMap;
 
 use giulia_dist::term::Term;
-use giulia_model::{Cgroup, HostFacts};
+use giulia_model::{HostFacts, NotSeen};
 
 use super::Probe;
 use crate::{
     answer::{self, Answer, Bif, Problem},
-    eval,
+    cgroup, eval,
 };
 
 pub(crate) const PROBE: Probe =
@@ -30,25 +31,11 @@ const FILES: [&str; 5] = [
     "/proc/self/cgroup",
 ];
 
-/// Files of a cgroup's folder, by version.
-const CGROUP_2: [&str; 4] = ["memory.max", "memory.current", "cpu.max", "cpu.stat"];
-const CGROUP_1: [&str; 5] = [
-    "memory/memory.limit_in_bytes",
-    "memory/memory.usage_in_bytes",
-    "cpu/cpu.cfs_quota_us",
-    "cpu/cpu.cfs_period_us",
-    "cpu/cpu.stat",
-];
-
 const DESCRIPTORS: &str = "/proc/self/fd";
 
-/// The kernel writes "unlimited" of version 1 as the largest page multiple: nothing real is above.
-const UNLIMITED_BYTES: u64 = 1 << 60;
-
-/// Everything is read in one go from the folder that a container sees as its own root.
+/// Everything is read in one go, the cgroup from the folder that a container sees as its own root.
 fn paths() -> Vec<String> {
-    let group = CGROUP_2.iter().chain(&CGROUP_1).map(|it| format!("/sys/fs/cgroup/{it}"));
-    FILES.iter().map(|it| (*it).to_owned()).chain(group).collect()
+    FILES.iter().map(|it| (*it).to_owned()).chain(cgroup::root_paths()).collect()
 }
 
 pub(crate) fn questions(no_eval: bool) -> Vec<Bif> {
@@ -63,56 +50,32 @@ pub(crate) fn questions(no_eval: bool) -> Vec<Bif> {
     }
 }
 
-/// The question for the files of the VM's own cgroup.
+/// The question for the files of the VM's own cgroup and its parents.
 #[derive(Debug)]
 pub(crate) struct Own {
     pub(crate) question: Bif,
-    /// What each file stands for, of [`CGROUP_2`] or [`CGROUP_1`]: both have a `cpu.stat`.
-    known: Vec<&'static str>,
+    paths: Vec<String>,
 }
 
-/// The files of the VM's own cgroup, when it is not the root of what it sees.
+/// The files of the VM's own cgroup and its parents, when it is not the root of what it sees.
 pub(crate) fn own_cgroup(files: &Files) -> Option<Own> {
-    let group = files.get("/proc/self/cgroup")?;
-    let of = |line: &str| {
-        let mut parts = line.splitn(3, ':');
-        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-        (path != "/" && !path.contains("..")).then(|| (controllers.to_owned(), path.to_owned()))
-    };
-    let mut wanted = Vec::new();
-    for (controllers, path) in group.lines().filter_map(of) {
-        let named = |name: &str| controllers.split(',').any(|it| it == name);
-        if controllers.is_empty() {
-            let lies = |it: &&'static str| (*it, format!("/sys/fs/cgroup{path}/{it}"));
-            wanted.extend(CGROUP_2.iter().map(lies));
-        }
-        for known in CGROUP_1 {
-            if let Some((controller, file)) = known.split_once('/')
-                && named(controller)
-            {
-                wanted.push((known, format!("/sys/fs/cgroup/{controller}{path}/{file}")));
-            }
-        }
-    }
-    let files = wanted.iter().map(|(_, it)| Term::string(it)).collect::<Vec<_>>();
-    (!files.is_empty()).then(|| Own {
-        question: Bif::map("prim_file", "read_file", files),
-        known: wanted.into_iter().map(|(known, _)| known).collect(),
-    })
+    let paths = cgroup::own_paths(files.get("/proc/self/cgroup")?);
+    let terms: Vec<_> = paths.iter().map(|it| Term::string(it)).collect();
+    (!paths.is_empty()).then(|| Own { question: Bif::map("prim_file", "read_file", terms), paths })
 }
 
-/// File contents by path; what could not be read is absent.
+/// File contents by path, or why they cannot be read; what is not there is absent.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Files(HashMap<String, String>);
+pub(crate) struct Files(HashMap<String, Result<String, String>>);
 
 impl Files {
-    fn get(&self, path: &str) -> Option<&str> {
-        self.0.get(path).map(String::as_str)
+    /// What a file says, or why it cannot be read; nothing for one that is not there.
+    pub(crate) fn read(&self, path: &str) -> Option<Result<&str, &str>> {
+        self.0.get(path).map(|it| it.as_deref().map_err(String::as_str))
     }
 
-    /// A file of the cgroup by its short name.
-    fn group(&self, file: &str) -> Option<&str> {
-        self.get(&format!("/sys/fs/cgroup/{file}"))
+    fn get(&self, path: &str) -> Option<&str> {
+        self.read(path)?.ok()
     }
 }
 
@@ -135,12 +98,15 @@ pub(crate) fn read(answers: &[Answer], no_eval: bool) -> Result<(Files, Option<u
     Ok((Files(files), descriptors))
 }
 
-fn content(term: &Term<'_>) -> Option<String> {
+fn content(term: &Term<'_>) -> Option<Result<String, String>> {
     match term.as_tuple() {
         Some([ok, Term::Binary(bytes)]) if ok.is_atom("ok") => {
-            Some(String::from_utf8_lossy(bytes).into_owned())
+            Some(Ok(String::from_utf8_lossy(bytes).into_owned()))
         }
-        _ => None,
+        // A group that ended while it was read says `enodev`.
+        Some([_, why]) if ["enoent", "enotdir", "enodev"].iter().any(|it| why.is_atom(it)) => None,
+        Some([_, why]) => Some(Err(why.to_string())),
+        _ => Some(Err("the node answered something else than expected".to_owned())),
     }
 }
 
@@ -169,7 +135,7 @@ pub(crate) fn facts(
         machine_memory_bytes: bytes(machine, "MemTotal"),
         machine_available_bytes: bytes(machine, "MemAvailable"),
         load_average: files.get("/proc/loadavg").and_then(load_average),
-        cgroup: cgroup(files, schedulers_online),
+        cgroup: cgroup::cgroup(files, schedulers_online),
     })
 }
 
@@ -183,152 +149,172 @@ fn load_average(text: &str) -> Option<[f64; 3]> {
     Some([parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?])
 }
 
-fn cgroup(files: &Files, schedulers_online: Option<u64>) -> Option<Cgroup> {
-    let number = |file: &str| files.group(file)?.trim().parse::<u64>().ok();
-    let stat = |file: &str, key: &str| {
-        let line = files.group(file)?.lines().find_map(|it| it.strip_prefix(key))?;
-        line.trim().parse::<u64>().ok()
+/// Adds the files of the VM's own cgroup.
+pub(crate) fn merge(files: &mut Files, own: &Own, answers: &[Answer]) {
+    let contents = match answer::terms(answers, 0, own.paths.len()) {
+        Ok(contents) => contents.iter().map(content).collect(),
+        Err(why) => vec![Some(Err(why.to_string())); own.paths.len()],
     };
-    let v2 = CGROUP_2.iter().any(|it| files.group(it).is_some());
-    let v1 = CGROUP_1.iter().any(|it| files.group(it).is_some());
-    #[expect(clippy::cast_precision_loss, reason = "quotas and times stay far below 52 bits")]
-    let (ratio, ms) = (
-        |quota: u64, period: u64| (period > 0).then(|| quota as f64 / period as f64),
-        |time: u64, unit: f64| time as f64 / unit,
-    );
-    let mut group = if v2 {
-        let max = files.group("cpu.max").and_then(|it| it.split_once(' '));
-        let quota =
-            max.and_then(|(quota, period)| ratio(quota.parse().ok()?, period.trim().parse().ok()?));
-        Cgroup {
-            version: 2,
-            memory_limit_bytes: number("memory.max"),
-            memory_used_bytes: number("memory.current"),
-            cpu_quota_cores: quota,
-            throttled_periods: stat("cpu.stat", "nr_throttled"),
-            throttled_ms: stat("cpu.stat", "throttled_usec").map(|it| ms(it, 1e3)),
-            schedulers_exceed_quota: false,
-        }
-    } else if v1 {
-        // A quota of -1 is none, and does not parse.
-        let quota = number("cpu/cpu.cfs_quota_us").zip(number("cpu/cpu.cfs_period_us"));
-        Cgroup {
-            version: 1,
-            memory_limit_bytes: number("memory/memory.limit_in_bytes")
-                .filter(|it| *it < UNLIMITED_BYTES),
-            memory_used_bytes: number("memory/memory.usage_in_bytes"),
-            cpu_quota_cores: quota.and_then(|(quota, period)| ratio(quota, period)),
-            throttled_periods: stat("cpu/cpu.stat", "nr_throttled"),
-            throttled_ms: stat("cpu/cpu.stat", "throttled_time").map(|it| ms(it, 1e6)),
-            schedulers_exceed_quota: false,
-        }
-    } else {
-        return None;
-    };
-    #[expect(clippy::cast_precision_loss, reason = "a number of schedulers, at most 1,024")]
-    let online = schedulers_online.map(|it| it as f64);
-    // Half a core of grace: OTP itself rounds a quota up to whole schedulers.
-    group.schedulers_exceed_quota =
-        online.zip(group.cpu_quota_cores).is_some_and(|(online, quota)| online > quota.ceil());
-    Some(group)
+    let read = own.paths.iter().zip(contents);
+    files.0.extend(read.filter_map(|(path, it)| Some((path.clone(), it?))));
 }
 
-/// Puts files of the VM's own cgroup where those of the root stand.
-pub(crate) fn merge(files: &mut Files, own: &Own, answers: &[Answer]) {
-    let Ok(contents) = answer::term(answers, 0).and_then(answer::list) else { return };
-    for (known, it) in own.known.iter().zip(&contents) {
-        if let Some(text) = content(it) {
-            files.0.insert(format!("/sys/fs/cgroup/{known}"), text);
-        }
-    }
+/// Limits that hold and are not known.
+pub(crate) fn not_seen(host: &HostFacts) -> Vec<NotSeen> {
+    let group = host.cgroup.as_ref();
+    let told = |what: &str, why: &Option<String>| {
+        why.as_ref().map(|why| NotSeen { what: what.to_owned(), why: why.clone() })
+    };
+    let memory =
+        group.and_then(|it| told("memory limit of the cgroup", &it.memory_limit_unreadable));
+    let cpu = group.and_then(|it| told("CPU quota of the cgroup", &it.cpu_quota_unreadable));
+    memory.into_iter().chain(cpu).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, io, path::PathBuf};
+
     use super::*;
 
-    fn files(pairs: &[(&str, &str)]) -> Files {
-        Files(pairs.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
+    /// A node whose `/proc` and `/sys` are a folder of `fixtures/cgroup`, asked as a real one is.
+    fn host(case: &str) -> HostFacts {
+        let root =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/cgroup").join(case);
+        assert!(root.is_dir(), "{}", root.display());
+        let read = |question: &Bif| {
+            let paths = question.args[1].as_list().unwrap();
+            let told = paths.iter().map(|path| {
+                let path = answer::text(path).unwrap();
+                match fs::read(root.join(path.trim_start_matches('/'))) {
+                    Ok(bytes) => Term::tuple([Term::atom("ok"), Term::binary(bytes)]),
+                    Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                        Term::tuple([Term::atom("error"), Term::atom("enoent")])
+                    }
+                    // A folder stands for what may not be read: tests run as root, who may.
+                    Err(_) => Term::tuple([Term::atom("error"), Term::atom("eacces")]),
+                }
+            });
+            let mut bytes = Vec::new();
+            Term::list(told).encode(&mut bytes).unwrap();
+            Ok(bytes)
+        };
+        let asked = questions(true);
+        let (mut files, _) = super::read(&[read(&asked[0])], true).unwrap();
+        if let Some(own) = own_cgroup(&files) {
+            merge(&mut files, &own, &[read(&own.question)]);
+        }
+        facts(&files, Some(20), Some(8)).unwrap()
     }
 
     #[test]
-    fn a_quota_below_the_schedulers_is_told_in_both_versions() {
-        let status = ("/proc/self/status", "Name:\tbeam.smp\nPid:\t42\nVmRSS:\t  1000 kB\n");
-        let second = files(&[
-            status,
-            ("/sys/fs/cgroup/cpu.max", "150000 100000\n"),
-            ("/sys/fs/cgroup/memory.max", "max\n"),
-            ("/sys/fs/cgroup/cpu.stat", "usage_usec 5\nnr_throttled 7\nthrottled_usec 2500\n"),
-        ]);
-        let facts_2 = facts(&second, Some(20), Some(8)).unwrap();
-        assert_eq!((facts_2.os_pid, facts_2.rss_bytes), (42, Some(1_024_000)));
-        let group = facts_2.cgroup.unwrap();
-        assert_eq!(group.cpu_quota_cores, Some(1.5));
-        assert_eq!(group.memory_limit_bytes, None);
-        assert_eq!(group.throttled_ms, Some(2.5));
+    fn the_least_of_a_group_and_its_parents_counts_in_the_second_version() {
+        let host = host("v2-parents");
+        assert_eq!((host.os_pid, host.rss_bytes), (42, Some(1_024_000)));
+        assert_eq!(not_seen(&host), []);
+        let group = host.cgroup.unwrap();
+        // The pod has 400 MB and 1.5 cores, the container in it 1 GB and no quota.
+        assert_eq!((group.version, group.memory_limit_bytes), (2, Some(400_000_000)));
+        assert_eq!(group.memory_used_bytes, Some(300_000_000));
+        // 400 - (300 - 50 of cache).
+        assert_eq!(group.memory_available_bytes, Some(150_000_000));
+        assert_eq!((group.cpu_quota_cores, group.throttled_ms), (Some(1.5), Some(2.5)));
+        assert_eq!(group.throttled_periods, Some(7));
         assert!(group.schedulers_exceed_quota);
-        let first = files(&[
-            status,
-            ("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
-            ("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
-            ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
-        ]);
-        let group = facts(&first, None, Some(8)).unwrap().cgroup.unwrap();
-        assert_eq!((group.version, group.cpu_quota_cores), (1, None));
-        assert_eq!(group.memory_limit_bytes, None);
-        assert!(!group.schedulers_exceed_quota);
+    }
+
+    #[test]
+    fn the_least_of_a_group_and_its_parents_counts_in_the_first_version() {
+        let host = host("v1-parents");
+        assert_eq!(not_seen(&host), []);
+        let group = host.cgroup.unwrap();
+        assert_eq!((group.version, group.memory_limit_bytes), (1, Some(1_000_000)));
+        assert_eq!(
+            (group.memory_used_bytes, group.memory_available_bytes),
+            (Some(700), Some(999_400))
+        );
+        assert_eq!((group.cpu_quota_cores, group.throttled_ms), (Some(0.5), Some(2.5)));
+    }
+
+    #[test]
+    fn a_container_sees_its_own_group_as_the_root() {
+        for (case, version) in [("v2-container", 2), ("v1-container", 1)] {
+            let host = host(case);
+            assert_eq!(not_seen(&host), [], "{case}");
+            let group = host.cgroup.unwrap();
+            assert_eq!((group.version, group.memory_limit_bytes), (version, Some(536_870_912)));
+            assert_eq!(group.cpu_quota_cores, Some(2.0), "{case}");
+        }
+    }
+
+    #[test]
+    fn no_limit_is_none_and_nothing_is_missing() {
+        for case in ["v2-unlimited", "v1-unlimited"] {
+            let host = host(case);
+            assert_eq!(not_seen(&host), [], "{case}");
+            let group = host.cgroup.unwrap();
+            assert_eq!((group.memory_limit_bytes, group.memory_available_bytes), (None, None));
+            assert_eq!(group.cpu_quota_cores, None, "{case}");
+            assert!(!group.schedulers_exceed_quota);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_cannot_be_read_is_not_taken_for_none() {
+        let host = host("v2-unreadable");
+        let missing = not_seen(&host);
+        assert_eq!(missing.len(), 2, "{missing:?}");
+        assert_eq!(missing[0].what, "memory limit of the cgroup");
+        assert_eq!(missing[0].why, "/sys/fs/cgroup/shop/memory.max: eacces");
+        assert_eq!(missing[1].why, "/sys/fs/cgroup/cpu.max: eacces");
+        // What could be read is told all the same.
+        assert_eq!(host.cgroup.unwrap().cpu_quota_cores, Some(1.0));
+    }
+
+    #[test]
+    fn a_group_out_of_sight_is_told() {
+        for case in ["v2-not-mounted", "v2-outside", "v1-not-mounted"] {
+            let missing = not_seen(&host(case));
+            assert_eq!(missing.len(), 2, "{case}: {missing:?}");
+            assert!(missing[0].why.contains("not visible"), "{case}: {missing:?}");
+            assert_eq!(host(case).cgroup.unwrap().memory_limit_bytes, None, "{case}");
+        }
+    }
+
+    #[test]
+    fn groups_too_deep_to_read_are_told() {
+        let path = "/a".repeat(20);
+        let mut files = Files::default();
+        files.0.insert("/proc/self/status".to_owned(), Ok(String::new()));
+        files.0.insert("/proc/self/cgroup".to_owned(), Ok(format!("0::{path}\n")));
+        let own = own_cgroup(&files).unwrap();
+        assert_eq!(own.paths.len(), 16 * 5);
+        files.0.insert(format!("/sys/fs/cgroup{path}/memory.max"), Ok("1000\n".to_owned()));
+        let facts = facts(&files, None, None).unwrap();
+        assert!(not_seen(&facts)[0].why.contains("16 groups deep"), "{:?}", not_seen(&facts));
+        assert_eq!(facts.cgroup.unwrap().memory_limit_bytes, Some(1000));
     }
 
     #[test]
     fn two_schedulers_on_a_quota_of_one_and_a_half_are_as_otp_chooses() {
-        let second =
-            files(&[("/proc/self/status", ""), ("/sys/fs/cgroup/cpu.max", "150000 100000")]);
-        assert!(!facts(&second, None, Some(2)).unwrap().cgroup.unwrap().schedulers_exceed_quota);
+        let mut files = Files::default();
+        for (path, text) in [
+            ("/proc/self/status", ""),
+            ("/proc/self/cgroup", "0::/\n"),
+            ("/sys/fs/cgroup/cpu.max", "150000 100000"),
+        ] {
+            files.0.insert(path.to_owned(), Ok(text.to_owned()));
+        }
+        let exceed = |online| {
+            let facts = facts(&files, None, Some(online)).unwrap();
+            facts.cgroup.unwrap().schedulers_exceed_quota
+        };
+        assert!(!exceed(2) && exceed(3));
     }
 
     #[test]
     fn without_proc_there_is_a_reason() {
         let problem = facts(&Files::default(), None, None).unwrap_err();
         assert!(problem.to_string().contains("/proc"));
-    }
-
-    #[test]
-    fn a_group_of_its_own_is_read_where_it_lies() {
-        let in_group = files(&[("/proc/self/cgroup", "0::/system.slice/shop.service\n")]);
-        let asked = own_cgroup(&in_group).unwrap();
-        let first = asked.question.args[1].as_list().unwrap()[0].clone();
-        assert_eq!(
-            answer::text(&first).unwrap(),
-            "/sys/fs/cgroup/system.slice/shop.service/memory.max"
-        );
-        assert!(own_cgroup(&files(&[("/proc/self/cgroup", "0::/\n")])).is_none());
-        assert!(own_cgroup(&files(&[("/proc/self/cgroup", "0::/../../etc\n")])).is_none());
-    }
-
-    #[test]
-    fn the_own_group_of_a_first_version_host_is_told_with_its_limits() {
-        let mut host = files(&[
-            ("/proc/self/status", "Pid:\t42\n"),
-            ("/proc/self/cgroup", "5:cpu,cpuacct:/shop\n4:memory:/shop\n1:name=systemd:/shop\n"),
-        ]);
-        let own = own_cgroup(&host).unwrap();
-        let contents = own.question.args[1].as_list().unwrap().iter().map(|path| {
-            let text = match answer::text(path).unwrap().as_str() {
-                "/sys/fs/cgroup/memory/shop/memory.limit_in_bytes" => "1000000\n",
-                "/sys/fs/cgroup/memory/shop/memory.usage_in_bytes" => "700\n",
-                "/sys/fs/cgroup/cpu/shop/cpu.cfs_quota_us" => "150000\n",
-                "/sys/fs/cgroup/cpu/shop/cpu.cfs_period_us" => "100000\n",
-                "/sys/fs/cgroup/cpu/shop/cpu.stat" => "nr_throttled 7\nthrottled_time 2500000\n",
-                other => panic!("{other}"),
-            };
-            Term::tuple([Term::atom("ok"), Term::binary(text.as_bytes().to_vec())])
-        });
-        let mut bytes = Vec::new();
-        Term::list(contents).encode(&mut bytes).unwrap();
-        merge(&mut host, &own, &[Ok(bytes)]);
-        let group = facts(&host, None, Some(4)).unwrap().cgroup.unwrap();
-        assert_eq!((group.version, group.memory_limit_bytes), (1, Some(1_000_000)));
-        assert_eq!((group.cpu_quota_cores, group.throttled_ms), (Some(1.5), Some(2.5)));
-        assert!(group.schedulers_exceed_quota);
     }
 }

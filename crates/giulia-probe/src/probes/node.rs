@@ -17,6 +17,7 @@ use crate::{
     ErtsVersion,
     answer::{self, Answer, Bif, Problem},
     eval,
+    link::Link,
 };
 
 pub(crate) const PROBE: Probe = Probe { name: "node", question: "what is this node?" };
@@ -64,6 +65,18 @@ pub(crate) struct About<'a> {
     pub(crate) us: &'a str,
     pub(crate) erts: &'a ErtsVersion,
     pub(crate) no_eval: bool,
+}
+
+impl<'a> About<'a> {
+    pub(crate) fn of(link: &'a Link) -> Self {
+        let connection = link.connection();
+        Self {
+            name: connection.peer().name.as_str(),
+            us: connection.local_name(),
+            erts: link.erts(),
+            no_eval: link.no_eval(),
+        }
+    }
 }
 
 pub(crate) fn questions(about: &About<'_>) -> Vec<Bif> {

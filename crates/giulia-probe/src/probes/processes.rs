@@ -2,14 +2,16 @@
 //!
 //! Call: evaluated (`erl/processes.erl`): `erlang:processes/0`, `erlang:process_info/2` of three
 //! cheap items of everyone, then nine items of those that matter; two looks with a window. With
-//! `--no-eval` the same functions in pages of 150 processes, above 10,000 of a sample of 2,000.
+//! `--no-eval`, or where a quarter of the memory that the node has left is less than the heap limit,
+//! the same functions in pages of 150 processes, above 10,000 of a sample of 2,000.
 //! First OTP: 23. Labels from ERTS 15.2; single dictionary keys from ERTS 14.2, before that the
 //! whole dictionary of processes below 64 KiB.
-//! Cost: 200,000 processes took 0.20 s of one scheduler without a window and 0.27 s with one (best
-//! of six on OTP 27, docs/evidence), a heap of 20–30 MB, and a reply of 8 KB (OTP 23–29);
-//! 1–2 µs more for each process that is looked at closely.
+//! Cost: a snapshot without a window took 123 ms of the VM's CPU with 200,000 processes and 6 ms
+//! with 50 (medians of five, OTP 23 and 27, wakeups and everything else included), and a reply of
+//! 14 KB; 1–2 µs more for each process that is looked at closely.
 //! Limit: up to 10,000 processes all are looked at closely; above, the 1,000 busiest, the longest
-//! mailboxes and 1,000 at random; above 1.37 million none, and the answer says so. `memory` is not
+//! mailboxes and 1,000 at random; above 1.37 million none, and the answer says so. Where a
+//! bug of the ERTS makes signals dangerous, only the listed are, while they wait. `memory` is not
 //! asked of a mailbox above 100,000. Labels above 256 bytes stay there. A stack of 8 frames is taken
 //! for cut and names nobody; where somebody lowered `backtrace_depth`, which cannot be told, an
 //! inner function can stand for the outermost. Who ended in the window cannot be asked: what they
@@ -24,12 +26,7 @@ use giulia_model::{Activity, NotSeen, Processes, Window};
 
 use super::{Probe, activity};
 use crate::{
-    ErtsVersion,
-    answer::Problem,
-    eval,
-    gates::{self, Caution},
-    link::Link,
-    look, paged, ranking,
+    ErtsVersion, answer::Problem, eval, gates::Caution, headroom, link::Link, look, paged, ranking,
 };
 
 pub(crate) const PROBE: Probe = Probe {
@@ -42,8 +39,6 @@ pub(crate) const CLOSELY_MAX: u64 = 10_000;
 /// Above, the busiest that are, and as many others at random: shares within two points. A look at
 /// 200,000 processes takes 200 ms with 1,000 and 240 ms with 2,000 (OTP 27, best of six).
 const BUSIEST: i64 = 1000;
-/// Where signals are dangerous ([`Caution::Signals`]): the same, whatever there is.
-const CAUTIOUS: i64 = 1000;
 /// Who runs is asked when it waits: now, or a few milliseconds later.
 const CAUTIOUS_WAITS_MS: [i64; 4] = [0, 3, 7, 13];
 /// `memory` of a process walks its mailbox: 9 ms at 2 million messages (measured).
@@ -76,7 +71,7 @@ pub(crate) async fn ask(
     top: usize,
     window: Option<Duration>,
 ) -> Result<Answer, Problem> {
-    let caution = gates::caution(link.erts());
+    let caution = link.caution();
     if caution == Caution::Processes {
         return Err(Problem(
             "process_info can hang for ever on this ERTS (fixed in 12.0.4); upgrade it".into(),
@@ -87,11 +82,12 @@ pub(crate) async fn ask(
         not_seen.push(NotSeen {
             what: "mailboxes and names of most processes".to_owned(),
             why: "a bug of this ERTS makes asking dangerous (`giulia doctor` prints it): only \
-                  processes that wait and keep their mail on the heap are asked, at most 2,000"
+                  those of the listed that wait and keep their mail on the heap are asked; the \
+                  others stay in one group"
                 .to_owned(),
         });
     }
-    if link.no_eval() {
+    if link.no_eval() || !headroom::allows(link.headroom(), heap_words(link.processes())?) {
         return paged::ask(link, top, window, not_seen).await;
     }
     let bytes = reply(link, top, window, caution).await?;
@@ -137,7 +133,7 @@ pub(crate) fn ended(processes: &Processes, activity: &Activity) -> Option<NotSee
 /// When the node does not answer.
 #[doc(hidden)]
 pub async fn recorded(link: &Link, window: Duration) -> Result<Vec<u8>, giulia_dist::Error> {
-    Ok(reply(link, 20, Some(window), gates::caution(link.erts())).await?)
+    Ok(reply(link, 20, Some(window), link.caution()).await?)
 }
 
 async fn reply(
@@ -152,7 +148,7 @@ async fn reply(
 }
 
 /// The heap limit for a look at so many, or why there is none.
-fn heap_words(processes: u64) -> Result<u64, Problem> {
+pub(crate) fn heap_words(processes: u64) -> Result<u64, Problem> {
     let words = processes.saturating_mul(HEAP_WORDS_EACH).saturating_add(HEAP_WORDS_BASE);
     if words <= HEAP_WORDS_MAX {
         return Ok(words);
@@ -170,17 +166,14 @@ fn argument(link: &Link, top: usize, window: Option<Duration>, caution: Caution)
     let (busiest, sample) = match caution {
         Caution::None if few => (CLOSELY_MAX.cast_signed(), BUSIEST),
         Caution::None => (BUSIEST, BUSIEST),
-        Caution::Signals | Caution::Processes => (CAUTIOUS, CAUTIOUS),
+        // Where signals are dangerous, only those that are listed get one.
+        Caution::Signals | Caution::Processes => (i64::try_from(top).unwrap_or(i64::MAX), 0),
     };
     let wait = match window {
         Some(it) => Term::uint(u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
         None => Term::atom("none"),
     };
     let careful = caution != Caution::None;
-    let mailbox = if careful { "priority" } else { "message_queue_len" };
-    let everyone = ["reductions", mailbox, "group_leader"].map(Term::atom);
-    let first =
-        if careful { ["status", "message_queue_data"] } else { ["message_queue_len", "priority"] };
     let dictionary = Term::tuple([
         Term::boolean(!link.erts().at_least(&[14, 2])),
         Term::int(DICTIONARY_BYTES_MAX),
@@ -190,8 +183,8 @@ fn argument(link: &Link, top: usize, window: Option<Duration>, caution: Caution)
         Term::int(busiest),
         Term::int(sample),
         wait,
-        Term::list(everyone),
-        Term::list(first.map(Term::atom)),
+        everyone(careful),
+        first(careful),
         choose(link.erts(), careful),
         dictionary,
         Term::list(
@@ -238,8 +231,21 @@ pub(crate) fn items(erts: &ErtsVersion, closeness: Closeness) -> Term<'static> {
     ])
 }
 
+/// What is read of everyone: reductions, mailbox or what stands in for it, group leader.
+pub(crate) fn everyone(careful: bool) -> Term<'static> {
+    let mailbox = if careful { "priority" } else { "message_queue_len" };
+    Term::list(["reductions", mailbox, "group_leader"].map(Term::atom))
+}
+
+/// What decides which of them may be asked.
+pub(crate) fn first(careful: bool) -> Term<'static> {
+    let first =
+        if careful { ["status", "message_queue_data"] } else { ["message_queue_len", "priority"] };
+    Term::list(first.map(Term::atom))
+}
+
 /// The match specification that turns `{Pid, FirstLook}` into the items to ask.
-fn choose(erts: &ErtsVersion, careful: bool) -> Term<'static> {
+pub(crate) fn choose(erts: &ErtsVersion, careful: bool) -> Term<'static> {
     let all = || Term::atom("_");
     let pair = |left: Term<'static>, right: Term<'static>| Term::tuple([left, right]);
     let clause = |pattern: Term<'static>, guards: Vec<Term<'static>>, closeness| {
@@ -297,7 +303,9 @@ mod tests {
                 top_by_mailbox: Vec::new(),
                 top_by_memory: Vec::new(),
                 by_application: Vec::new(),
+                by_application_left_out: 0,
                 by_initial_call: Vec::new(),
+                by_initial_call_left_out: 0,
             };
             super::ended(&processes, &activity).map(|it| it.why)
         };

@@ -2,11 +2,30 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
 
+mod calls;
+mod dump;
+mod ets_rates;
+mod flame;
+mod functions;
+mod keeper;
+
+mod limits;
+mod mailbox;
+mod process;
+mod sample;
+mod slow;
+mod tracing;
+
 use std::time::Duration;
+
+mod ticks;
 
 use giulia_model::{NameSource, Processes, Snapshot};
 use giulia_probe::{AttachOptions, Link, SnapshotOptions, dist, snapshot, tracers};
-use giulia_testkit::{Node, Otp, for_each_otp};
+use giulia_testkit::{
+    Node, Otp, for_each_otp,
+    hostile::{After, COOKIE, Hostile, Peer},
+};
 
 /// 20 processes that work in ratio 1:2:…:20, paced by count; 30 with a label; a mailbox of 1,000;
 /// a table of 2,000 objects.
@@ -102,17 +121,26 @@ fn shares_ranks_sizes_and_names_are_those_planted() {
         }
         let groups = &processes.by_initial_call;
         assert!(!groups.iter().any(|it| it.name.contains("proc_lib")), "{groups:?}");
-        let rooms = groups.iter().find(|it| it.name == "{room,_}").unwrap();
-        assert_eq!(rooms.processes, 30);
-        let full = &processes.top_by_mailbox[0];
-        assert_eq!((full.name.as_str(), full.mailbox_len), ("full", Some(1000)));
+        let rooms = groups.iter().find(|it| it.name == "{room,_}");
+        if has_signal_bugs(otp) {
+            // Only the 20 that are listed are asked what they are.
+            assert_eq!(rooms, None);
+            let others = groups.iter().find(|it| it.name == "(not looked at)").unwrap();
+            assert!(others.processes > 30 && others.reductions_share < 0.05, "{others:?}");
+            assert_eq!(processes.group_coverage.asked, 20);
+        } else {
+            assert_eq!(rooms.unwrap().processes, 30);
+            let full = &processes.top_by_mailbox[0];
+            assert_eq!((full.name.as_str(), full.mailbox_len), ("full", Some(1000)));
+        }
         let tables = seen.ets.as_ref().unwrap();
         let table = tables.top_by_memory.iter().find(|it| it.name == "planted").unwrap();
         assert_eq!(table.size, 2000);
         let counted = seen.counts.as_ref().unwrap().processes.count;
         assert!(processes.ranking_coverage.total.abs_diff(counted) <= 3, "{counted}");
         assert_eq!(seen.not_seen.iter().find(|it| it.what.starts_with("work")), None);
-        assert!(seen.impact.round_trips <= 4, "{:?}", seen.impact);
+        // Attaching, what is cheap, the cgroup, tables, processes.
+        assert!(seen.impact.round_trips <= 5, "{:?}", seen.impact);
         assert_eq!(seen.impact.changed, Vec::<String>::new());
     });
 }
@@ -211,6 +239,57 @@ fn another_tools_tracing_is_found() {
 }
 
 #[test]
+fn what_is_told_as_restarted_for_others_is_what_restarts() {
+    for_each_otp("what_is_told_as_restarted_for_others_is_what_restarts", |otp| {
+        let node = Node::builder(otp).start();
+        // Work since the last call, as the node's next caller would read it.
+        let work =
+            "W = fun W(0) -> ok; W(N) -> W(N - 1) end, statistics(reductions), W(1000000), ok";
+        let since_last_call = || {
+            let told = node.eval("element(2, statistics(reductions))");
+            told.parse::<u64>().unwrap()
+        };
+        node.eval(work);
+        let alone = since_last_call();
+        node.eval(work);
+        let seen = run(ask(&node, false, None)).seen;
+        let after_us = since_last_call();
+        assert!(after_us < alone, "{after_us} of {alone}");
+        let [told] = seen.impact.disturbed.as_slice() else { panic!("{:?}", seen.impact) };
+        assert!(told.contains("reductions") && told.contains("runtime"), "{told}");
+        let link = run(async {
+            let link = attach(&node, false).await;
+            tracers(&link).await.unwrap();
+            link.impact()
+        });
+        assert_eq!(link.disturbed, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_long_node_name_does_not_burst_the_pages() {
+    for_each_otp("a_long_node_name_does_not_burst_the_pages", |otp| {
+        let many = "[spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 600)], spawn(fun() -> [ets:new(t, [public]) || _ <- lists:seq(1, 600)], receive stop -> ok end end), timer:sleep(100)";
+        let node = Node::builder(otp).name(&"long".repeat(55)).eval(many).start();
+        let seen = run(ask(&node, true, None)).seen;
+        let missing = |it: &&giulia_model::NotSeen| !it.what.starts_with("mailboxes");
+        assert_eq!(seen.not_seen.iter().find(missing), None);
+        assert!(seen.ets.unwrap().total > 600);
+        assert!(seen.processes.unwrap().ranking_coverage.total > 600);
+    });
+}
+
+#[test]
+fn a_reply_larger_than_any_that_we_ask_for_is_refused_unread() {
+    let peer = Hostile::node(Peer::Connects(After::FortyEightMiB));
+    let mut target = dist::Target::new("hostile@127.0.0.1".parse().unwrap());
+    target.epmd_port = peer.epmd_port();
+    let options = AttachOptions::new(dist::Config::new(dist::Cookie::new(COOKIE)));
+    let error = run(Link::attach(&target, &options)).unwrap_err();
+    assert_eq!(error.kind(), dist::ErrorKind::Limit, "{error}");
+}
+
+#[test]
 fn larger_nodes_are_sampled_and_say_so() {
     for_each_otp("larger_nodes_are_sampled_and_say_so", |otp| {
         let many = "[spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 15000)], ok";
@@ -219,7 +298,9 @@ fn larger_nodes_are_sampled_and_say_so() {
         let processes = processes(&asked.seen);
         let (ranking, groups) = (processes.ranking_coverage, processes.group_coverage);
         assert!(ranking.total > 15_000 && !ranking.sampled, "{ranking:?}");
-        assert!(groups.sampled && groups.asked < 5000, "{groups:?}");
+        // With the bug nobody is asked for an estimate.
+        assert_eq!(groups.sampled, !has_signal_bugs(otp), "{groups:?}");
+        assert!(groups.asked < 5000, "{groups:?}");
         let busy: f64 = processes
             .top_by_reductions
             .iter()

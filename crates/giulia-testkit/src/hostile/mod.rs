@@ -5,11 +5,13 @@
 
 mod epmd;
 mod node;
+mod stream;
 
 use std::{
     fmt,
-    io::{self, Write},
+    io::{self, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -18,7 +20,13 @@ use std::{
     time::Duration,
 };
 
-use crate::fail::OrFail;
+use tempfile::TempDir;
+
+use crate::{
+    certs::{ServerCertificate, TlsFiles, TlsSetup},
+    fail::OrFail,
+};
+use stream::{Dress, Stream};
 
 pub use epmd::EpmdPeer;
 pub use node::{After, Peer, Shake};
@@ -32,29 +40,43 @@ pub struct Hostile {
     dist_port: u16,
     connections: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
+    tls: Option<(TempDir, TlsFiles)>,
 }
 
 impl Hostile {
     /// A node that behaves like this, and an EPMD that finds it under every name.
     pub fn node(peer: Peer) -> Self {
-        Self::start(EpmdPeer::Finds, peer)
+        Self::start(EpmdPeer::Finds, peer, false)
+    }
+
+    /// The same behind TLS: it shows a good certificate, agrees, and only then is hostile.
+    pub fn tls_node(peer: Peer) -> Self {
+        Self::start(EpmdPeer::Finds, peer, true)
     }
 
     /// An EPMD that behaves like this; should it be believed, a silent node is behind it.
     pub fn epmd(peer: EpmdPeer) -> Self {
-        Self::start(peer, Peer::Silent)
+        Self::start(peer, Peer::Silent, false)
     }
 
-    fn start(epmd: EpmdPeer, peer: Peer) -> Self {
+    fn start(epmd: EpmdPeer, peer: Peer, is_tls: bool) -> Self {
+        let tls = is_tls.then(|| {
+            let folder = tempfile::tempdir().or_fail("making the peer's folder");
+            let setup = TlsSetup::ServerOnly(ServerCertificate::Good);
+            let files = TlsFiles::make(folder.path(), "127.0.0.1", setup);
+            (folder, files)
+        });
+        let dress = tls.as_ref().map_or(Dress::Plain, |(_, files)| Dress::tls(files));
         let is_over = Arc::new(AtomicBool::new(false));
         let connections = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&connections);
-        let dist_port = listen(&is_over, move |client| {
+        let dist_port = listen(&is_over, dress, move |client| {
             seen.fetch_add(1, Ordering::SeqCst);
             node::talk(peer, client)
         });
-        let epmd_port = listen(&is_over, move |client| epmd::talk(epmd, client, dist_port));
-        Self { epmd_port, dist_port, connections, is_over }
+        let epmd_port =
+            listen(&is_over, Dress::Plain, move |client| epmd::talk(epmd, client, dist_port));
+        Self { epmd_port, dist_port, connections, is_over, tls }
     }
 
     /// The port of its EPMD.
@@ -65,6 +87,12 @@ impl Hostile {
     /// The port of the node itself.
     pub fn dist_port(&self) -> u16 {
         self.dist_port
+    }
+
+    /// The authority that signed its certificate, in a PEM file; of a peer with TLS.
+    pub fn ca(&self) -> PathBuf {
+        let (_, files) = self.tls.as_ref().or_fail("this peer was started without TLS");
+        files.ca()
     }
 
     /// How often somebody connected to the node.
@@ -87,7 +115,7 @@ impl fmt::Debug for Hostile {
 
 /// A connection to us, and whether the test is over.
 struct Client {
-    stream: TcpStream,
+    stream: Stream,
     is_over: Arc<AtomicBool>,
 }
 
@@ -97,6 +125,7 @@ const LOOK_MS: u64 = 20;
 /// Serves each connection on a thread of its own until the test is over; returns the port.
 fn listen(
     is_over: &Arc<AtomicBool>,
+    dress: Dress,
     serve: impl Fn(&mut Client) -> io::Result<()> + Send + Sync + 'static,
 ) -> u16 {
     let listener =
@@ -111,22 +140,31 @@ fn listen(
                 thread::sleep(Duration::from_millis(LOOK_MS));
                 continue;
             };
-            let mut client = Client { stream, is_over: Arc::clone(&is_over) };
+            let (is_over, dress) = (Arc::clone(&is_over), dress.clone());
             let serve = Arc::clone(&serve);
             // A client that leaves early is the point of the test.
-            thread::spawn(move || client.prepare().and_then(|()| serve(&mut client)));
+            thread::spawn(move || {
+                let stream = prepare(stream).and_then(|stream| dress.put_on(stream))?;
+                serve(&mut Client { stream, is_over })
+            });
         }
     });
     port
 }
 
+fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nonblocking(false)?;
+    stream.set_nodelay(true)?;
+    let look = Some(Duration::from_millis(LOOK_MS));
+    stream.set_read_timeout(look)?;
+    stream.set_write_timeout(look)?;
+    Ok(stream)
+}
+
 impl Client {
-    fn prepare(&self) -> io::Result<()> {
-        self.stream.set_nonblocking(false)?;
-        self.stream.set_nodelay(true)?;
-        let look = Some(Duration::from_millis(LOOK_MS));
-        self.stream.set_read_timeout(look)?;
-        self.stream.set_write_timeout(look)
+    /// TLS distribution announces its handshake messages with four bytes, TCP with two.
+    fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
     }
 
     /// Writes all of it; a client that does not read blocks us until the test is over.
@@ -146,9 +184,7 @@ impl Client {
     fn read_exact(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < buffer.len() {
-            let read =
-                io::Read::read(&mut self.stream, buffer.get_mut(filled..).unwrap_or_default());
-            match read {
+            match self.stream.read(buffer.get_mut(filled..).unwrap_or_default()) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => filled += read,
                 Err(error) if is_timeout(&error) => self.look()?,

@@ -17,7 +17,7 @@ pub enum Peer {
     SshBanner,
     /// Closes the connection before the first word.
     ClosesAtOnce,
-    /// Announces a handshake message of 65,535 bytes and sends none of them.
+    /// Announces the largest handshake message (65,535 bytes; 4 GiB with TLS) and sends nothing.
     HugeHandshake,
     /// Random bytes without end, from the first moment.
     Garbage,
@@ -49,6 +49,8 @@ pub enum Shake {
 pub enum After {
     /// Announces a message of 4 GiB and sends its first byte.
     AnnouncesFourGiB,
+    /// Announces a message of 48 MiB and sends all of it.
+    FortyEightMiB,
     /// A message of a million nested lists.
     DeepTerm,
     /// A tuple that claims 4,294,967,295 elements.
@@ -94,7 +96,7 @@ pub(super) fn talk(peer: Peer, client: &mut Client) -> io::Result<()> {
         }
         Peer::ClosesAtOnce => Ok(()),
         Peer::HugeHandshake => {
-            client.write(&[0xff, 0xff])?;
+            client.write(if client.is_tls() { &[0xff; 4] } else { &[0xff; 2] })?;
             client.swallow()
         }
         Peer::Garbage => garbage(client),
@@ -123,13 +125,13 @@ pub(super) fn talk(peer: Peer, client: &mut Client) -> io::Result<()> {
 /// Says no to whatever name comes.
 fn refuse(client: &mut Client, status: &[u8]) -> io::Result<()> {
     receive(client)?;
-    client.write(&message(status))
+    client.write(&message(client, status))
 }
 
 /// Says `ok` to the name.
 fn greet(client: &mut Client) -> io::Result<()> {
     let name = receive(client)?;
-    client.write(&message(&status(&name)))
+    client.write(&message(client, &status(&name)))
 }
 
 /// The handshake of version 6 from the side that is called.
@@ -139,18 +141,26 @@ fn shake(
     write: impl Fn(&mut Client, &[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
     let name = receive(client)?;
-    write(client, &message(&status(&name)))?;
-    write(client, &message(&challenge()))?;
+    let (status, challenge) = (message(client, &status(&name)), message(client, &challenge()));
+    write(client, &status)?;
+    write(client, &challenge)?;
     let reply = receive(client)?;
     let theirs = reply.get(1..5).and_then(|it| it.try_into().ok()).map_or(0, u32::from_be_bytes);
     let mut ack = b"a".to_vec();
     ack.extend_from_slice(&<[u8; 16]>::from(Md5::digest(format!("{cookie}{theirs}"))));
-    write(client, &message(&ack))
+    let ack = message(client, &ack);
+    write(client, &ack)
 }
 
 fn connected(after: After, client: &mut Client) -> io::Result<()> {
     match after {
         After::AnnouncesFourGiB => client.write(&[0xff, 0xff, 0xff, 0xff, 112])?,
+        After::FortyEightMiB => {
+            client.write(&[3, 0, 0, 0, 112, 131, 109, 2, 255, 255, 249])?;
+            for _ in 0..48 {
+                client.write(&vec![0; 1 << 20])?;
+            }
+        }
         After::DeepTerm => {
             let mut term = [108, 0, 0, 0, 1].repeat(DEEP);
             term.extend([106].repeat(DEEP + 1));
@@ -223,6 +233,9 @@ fn challenge() -> Vec<u8> {
 }
 
 fn receive(client: &mut Client) -> io::Result<Vec<u8>> {
+    if client.is_tls() {
+        client.read_exact(&mut [0; 2])?;
+    }
     let mut length = [0; 2];
     client.read_exact(&mut length)?;
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
@@ -230,9 +243,10 @@ fn receive(client: &mut Client) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// A handshake message: two bytes of length, then itself.
-fn message(text: &[u8]) -> Vec<u8> {
-    let mut bytes = u16::try_from(text.len()).unwrap_or(0).to_be_bytes().to_vec();
+/// A handshake message: two bytes of length, or four with TLS, then itself.
+fn message(client: &Client, text: &[u8]) -> Vec<u8> {
+    let mut bytes = if client.is_tls() { vec![0; 2] } else { Vec::new() };
+    bytes.extend_from_slice(&u16::try_from(text.len()).unwrap_or(0).to_be_bytes());
     bytes.extend_from_slice(text);
     bytes
 }

@@ -25,6 +25,9 @@ fn access(config: &Config, node: Option<&str>) -> anyhow::Result<Access> {
         tls: tls(&settings),
         timeout: settings.timeout.map_or(Duration::from_secs(10), giulia_ops::Span::get),
         no_eval: settings.no_eval.unwrap_or_default(),
+        accept_vm_bug: settings.accept_vm_bug.unwrap_or_default(),
+        armed: directories::ProjectDirs::from("", "", "giulia")
+            .map(|it| it.data_dir().join("armed")),
     })
 }
 
@@ -57,7 +60,7 @@ fn strength(origin: &Origin) -> u8 {
         Origin::Variable(_) => 1,
         Origin::NodeSection(..) => 3,
         Origin::CommonSection(_) => 4,
-        Origin::Default => 5,
+        Origin::File(_) | Origin::Default => 5,
     }
 }
 

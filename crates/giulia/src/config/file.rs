@@ -18,6 +18,8 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct File {
+    /// The file that sessions are kept in.
+    pub(crate) store: Option<PathBuf>,
     /// For every node.
     pub(crate) connect: Settings,
     /// For nodes that differ, by name.

@@ -26,6 +26,15 @@ pub(crate) struct CookieArgs {
     pub(crate) cookie: Option<Secret>,
 }
 
+/// Where sessions are kept; for what reads or writes them.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Keeping sessions")]
+pub(crate) struct StoreArgs {
+    /// File that sessions are kept in [default: giulia/sessions.db in the user's data folder].
+    #[arg(long, env = "GIULIA_STORE", hide_env = true, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
 /// Text that nobody may see.
 #[derive(Clone)]
 pub(crate) struct Secret(pub(crate) String);
@@ -53,6 +62,8 @@ pub(crate) enum Origin {
     NodeSection(PathBuf, String),
     /// The common section of the file.
     CommonSection(PathBuf),
+    /// The file, outside its sections.
+    File(PathBuf),
     /// Nothing was said.
     Default,
 }
@@ -75,6 +86,7 @@ pub(crate) struct Config {
     variables: Map<String, Value>,
     path: PathBuf,
     file: file::File,
+    store: Option<(PathBuf, Origin)>,
     /// The cookie, when it was given as text.
     pub(crate) cookie: Option<(Secret, Origin)>,
 }
@@ -82,17 +94,40 @@ pub(crate) struct Config {
 /// Flags and variables of one command line, and the file.
 pub(crate) fn load(matches: &ArgMatches, file: Option<&Path>) -> anyhow::Result<Config> {
     let (path, file) = file::read(file)?;
-    let typed = as_map(&Settings::from_arg_matches(matches)?)?;
+    // A command that reaches no node has no flags for it.
+    let reaches = matches.try_contains_id("epmd_port").is_ok();
+    let (typed, cookie) = if reaches {
+        (as_map(&Settings::from_arg_matches(matches)?)?, cookie(matches)?)
+    } else {
+        (Map::new(), None)
+    };
     let (variables, flags) = typed
         .into_iter()
         .partition(|(key, _)| matches.value_source(key) == Some(ValueSource::EnvVariable));
-    Ok(Config { flags, variables, path, file, cookie: cookie(matches)? })
+    let store = store(matches, &path, &file)?;
+    Ok(Config { flags, variables, path, file, store, cookie })
 }
 
 impl Config {
     /// The names of nodes that have their own section.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &String> {
         self.file.node.keys()
+    }
+
+    /// Settings that were given as flags, to be handed on.
+    pub(crate) fn flags(&self) -> &Map<String, Value> {
+        &self.flags
+    }
+
+    /// The file that sessions are kept in, and who said so.
+    pub(crate) fn store(&self) -> anyhow::Result<(PathBuf, Origin)> {
+        if let Some(said) = &self.store {
+            return Ok(said.clone());
+        }
+        let dirs = directories::ProjectDirs::from("", "", "giulia");
+        let dirs =
+            dirs.context("there is no home directory to keep sessions in; pass --store FILE")?;
+        Ok((dirs.data_dir().join("sessions.db"), Origin::Default))
     }
 
     /// Where the file is, or would be.
@@ -155,6 +190,7 @@ impl fmt::Display for Origin {
             Self::Flag => f.write_str("command line"),
             Self::Variable(name) => f.write_str(name),
             Self::NodeSection(path, node) => write!(f, "{} [node.\"{node}\"]", path.display()),
+            Self::File(path) => path.display().fmt(f),
             Self::CommonSection(path) => write!(f, "{} [connect]", path.display()),
             Self::Default => f.write_str("default"),
         }
@@ -171,6 +207,21 @@ fn cookie(matches: &ArgMatches) -> anyhow::Result<Option<(Secret, Origin)>> {
     }
     let release = std::env::var("RELEASE_COOKIE").ok().filter(|it| !it.is_empty());
     Ok(release.map(|it| (Secret(it), Origin::Variable("RELEASE_COOKIE"))))
+}
+
+fn store(
+    matches: &ArgMatches,
+    path: &Path,
+    file: &file::File,
+) -> anyhow::Result<Option<(PathBuf, Origin)>> {
+    let keeps = matches.try_contains_id("store").is_ok();
+    let given = if keeps { StoreArgs::from_arg_matches(matches)?.store } else { None };
+    if let Some(given) = given {
+        let is_variable = matches.value_source("store") == Some(ValueSource::EnvVariable);
+        let origin = if is_variable { Origin::Variable("GIULIA_STORE") } else { Origin::Flag };
+        return Ok(Some((given, origin)));
+    }
+    Ok(file.store.clone().map(|it| (it, Origin::File(path.to_owned()))))
 }
 
 /// The variable of a setting, from the same declaration that clap reads it by.

@@ -78,6 +78,12 @@ pub(crate) struct Settings {
           value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) no_eval: Option<bool>,
+    /// Ask processes although a bug of the node's VM may hang one: for nodes that may be lost.
+    #[arg(long, env = "GIULIA_ACCEPT_VM_BUG", hide_env = true, value_name = "BOOL", num_args = 0..=1,
+          require_equals = true, default_missing_value = "true",
+          value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accept_vm_bug: Option<bool>,
 }
 
 /// How far a certificate is checked.
@@ -103,6 +109,7 @@ impl Settings {
             // Longer than the seven seconds that a node gives a handshake (net_setuptime).
             timeout: "10s".parse().ok(),
             no_eval: Some(false),
+            accept_vm_bug: Some(false),
             ..Self::default()
         }
     }

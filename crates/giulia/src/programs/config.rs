@@ -24,7 +24,7 @@ struct Params {
 }
 
 pub(super) fn command() -> Command {
-    crate::cli::reaching(Params::augment_args(Command::new("config")))
+    crate::cli::keeping(crate::cli::reaching(Params::augment_args(Command::new("config"))))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> anyhow::Result<String> {
@@ -39,6 +39,8 @@ pub(super) fn run(matches: &ArgMatches) -> anyhow::Result<String> {
         rows.push((it.key, it.value.to_string(), it.origin.to_string()));
     }
     rows.push(cookie(&config, node.as_deref())?);
+    let (store, origin) = config.store()?;
+    rows.push(("store".to_owned(), format!("\"{}\"", store.display()), origin.to_string()));
     let width = |of: fn(&(String, String, String)) -> &String| {
         rows.iter().map(|it| of(it).chars().count()).max().unwrap_or(0)
     };

@@ -1,9 +1,11 @@
 //! The program as people meet it: its help, its errors, its configuration.
 #![cfg(test)]
 
+mod advice;
 mod bad_input;
 mod config;
 mod cookie;
+mod flame;
 mod live;
 mod usage;
 

@@ -1,8 +1,20 @@
 //! What the program says of a node whose truth is known, and what it leaves there.
 #![cfg(test)]
 
+mod check;
+mod code;
+mod counted_sessions;
+mod disks;
+mod explain;
+mod home;
 mod leaves_nothing;
+mod nexus;
+mod sessions;
+mod trace;
+mod trace_trouble;
+mod trouble;
 mod truth;
+mod zoo;
 
 use std::process::Command;
 

@@ -1,0 +1,326 @@
+//! An examination: watches a node for a window, then asks closely about what the cheap figures
+//! name, and records all of it in one session, so that everything concluded can be concluded again.
+
+mod over;
+mod picture;
+mod suspects;
+
+use std::{fmt, time::Duration};
+
+use giulia_model::{Answer, FlameOf, FunctionPattern, Live, Mark, NotSeen, Session};
+use giulia_probe::Subject;
+use giulia_rules::{Picture, judge};
+use tokio::sync::{mpsc, watch};
+
+use self::suspects::Suspects;
+use crate::{
+    Archive, Attempt, Bounds, Cancel, Error, EtsRatesRequest, ExplainRequest, FlameRequest,
+    MailboxRequest, ObserveRequest, ProcessRequest, Silent, TraceRequest, TraceSort, Watcher,
+    observe::observe_with,
+};
+
+pub(crate) use picture::Painter;
+pub use picture::{picture, recorded_findings};
+
+/// Between two ticks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Waiting stacks are sampled for so long: a process that waits half of the time is seen in one of
+/// two rounds, and ten rounds a second are thirty.
+const STACKS: Duration = Duration::from_secs(3);
+const STACKS_HZ: u32 = 10;
+/// Messages of a server are looked at for so long: at ten a second that is twenty of them.
+const MESSAGES: Duration = Duration::from_secs(2);
+/// Calls are counted for so long: one of 1 a second is seen five times.
+const COUNTING: Duration = Duration::from_secs(5);
+/// And for at most this share of the time of all schedulers, the default of `giulia trace`.
+const COUNTING_SHARE: f64 = 0.02;
+/// The calls of a function are sampled for so long, or until so many were seen: as `giulia explain`
+/// does by itself.
+const CALLS: Duration = Duration::from_secs(5);
+const CALLS_WANTED: usize = 200;
+/// Calls of `ets` are looked at for so long.
+const TABLES: Duration = Duration::from_secs(2);
+/// All of it together on a starved node; what is not asked by then is told.
+const CLOSELY: Duration = Duration::from_mins(3);
+/// What arming and undoing may take on a starved node beside that (`beam-facts` 8.1).
+const ARMING: Duration = Duration::from_secs(30);
+
+/// What to examine.
+#[derive(Debug, Clone)]
+pub struct ExamineRequest {
+    /// How long to watch first.
+    pub window: Duration,
+    /// The session's name; made of node and time without.
+    pub name: Option<String>,
+    /// Functions to look at closely; without any, those that stacks and busy processes name.
+    pub patterns: Vec<FunctionPattern>,
+}
+
+impl ExamineRequest {
+    /// The longest that it takes beside attaching; commonly half a minute beyond its window.
+    pub fn lasts(&self) -> Duration {
+        self.window + CLOSELY
+    }
+}
+
+/// Watches, asks closely, and records both; the finished session.
+///
+/// Asked to stop, it ends the session with what it has.
+///
+/// # Errors
+/// When the first attach fails or the store cannot be written to. What could not be asked later is
+/// an answer of the session.
+pub async fn examine(
+    node: &str,
+    request: &ExamineRequest,
+    archive: &Archive,
+    attempt: Attempt<'_>,
+) -> Result<Session, Error> {
+    let store = archive.write()?;
+    let path = archive.path().display().to_string();
+    let over = Cancel::new();
+    let bounds = Bounds::new(attempt.access.timeout, over.stop());
+    let (answers, inbox) = mpsc::unbounded_channel();
+    let began = Began(watch::channel(None).0);
+    let observed = ObserveRequest {
+        every: EVERY,
+        lasts: None,
+        name: request.name.clone(),
+        command: None,
+        trace: None,
+    };
+    // Two progress lines at once would overwrite each other.
+    let quietly = Attempt { bounds: &bounds, progress: &Silent, ..attempt };
+    let store = (&store, path.as_str());
+    let observing = observe_with(node, &observed, store, quietly, (&began, inbox));
+    let observing = std::pin::pin!(observing);
+    let mut examiner = Examiner { node, request, archive, attempt, answers, asked: Vec::new() };
+    let examining = Box::pin(async {
+        let name = began.name().await;
+        examiner.run(&name).await;
+    });
+    let mut observing = observing;
+    tokio::select! {
+        biased;
+        ended = &mut observing => return ended,
+        () = examining => {}
+    }
+    over.cancel();
+    observing.await
+}
+
+/// Who asks closely.
+struct Examiner<'a> {
+    node: &'a str,
+    request: &'a ExamineRequest,
+    archive: &'a Archive,
+    attempt: Attempt<'a>,
+    answers: mpsc::UnboundedSender<Answer>,
+    /// What was answered so far.
+    asked: Vec<Answer>,
+}
+
+impl Examiner<'_> {
+    async fn run(&mut self, session: &str) {
+        let stop = self.attempt.bounds.stop.clone();
+        self.attempt.progress.begin("watching", self.request.window);
+        tokio::select! {
+            () = stop.asked() => {}
+            () = tokio::time::sleep(self.request.window) => {}
+        }
+        self.attempt.progress.end();
+        if !stop.is_asked() {
+            self.closely(session).await;
+        }
+        match self.picture(session) {
+            Ok(seen) => self.keep(Answer::Findings(Box::new(judge(&seen)))),
+            Err(error) => self.failed("findings", &error),
+        }
+    }
+
+    async fn closely(&mut self, session: &str) {
+        let stop = self.attempt.bounds.stop.clone();
+        tokio::select! {
+            biased;
+            // What is under way is told to stop by its own bounds; what is dropped is undone by
+            // the node, which loses its connection.
+            () = self.each(session) => {}
+            () = stop.asked() => {}
+        }
+    }
+
+    async fn each(&mut self, session: &str) {
+        let mut suspects = match self.picture(session) {
+            Ok(seen) => Suspects::of(&seen, &self.request.patterns),
+            Err(error) => return self.failed("suspects", &error),
+        };
+        if suspects.wants_stacks() {
+            self.stacks(&mut suspects).await;
+        }
+        for subject in suspects.servers() {
+            self.messages(subject, &mut suspects).await;
+        }
+        self.calls(&mut suspects).await;
+        for function in suspects.functions() {
+            self.rests_on(function, &mut suspects).await;
+        }
+        for subject in suspects.servers() {
+            self.messages(subject, &mut suspects).await;
+        }
+        self.tables().await;
+        for subject in suspects.processes() {
+            self.process(subject).await;
+        }
+    }
+
+    fn picture(&self, session: &str) -> Result<Picture, Error> {
+        picture::with_answers(self.archive, session, &self.asked)
+    }
+
+    async fn stacks(&mut self, suspects: &mut Suspects) {
+        let request = FlameRequest {
+            of: FlameOf::Waiting,
+            window: STACKS,
+            hz_max: STACKS_HZ,
+            patterns: Vec::new(),
+            groups: Vec::new(),
+        };
+        let bounds = self.bounds(STACKS);
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match crate::flame(self.node, &request, attempt).await {
+            Ok(mut seen) => {
+                suspects.stacks(&seen);
+                // They name suspects, and rules do not read them.
+                seen.stacks.truncate(50);
+                self.keep(Answer::Flame(Box::new(seen)));
+            }
+            Err(error) => self.failed("stacks of waiting processes", &error),
+        }
+    }
+
+    async fn messages(&mut self, subject: Subject, suspects: &mut Suspects) {
+        let what = format!("messages of {subject}");
+        let request = MailboxRequest { subject, window: MESSAGES };
+        let bounds = self.bounds(MESSAGES + ARMING);
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match crate::mailbox(self.node, &request, attempt).await {
+            Ok(seen) => {
+                suspects.mailbox(&seen);
+                self.keep(Answer::Mailbox(Box::new(seen)));
+            }
+            Err(error) => self.failed(&what, &error),
+        }
+    }
+
+    async fn calls(&mut self, suspects: &mut Suspects) {
+        let patterns = suspects.patterns();
+        if patterns.is_empty() {
+            let why = "nothing names a function to look at; name some with --trace";
+            return self.keep(Answer::NotSeen(NotSeen {
+                what: "calls of functions, and what they rest on".to_owned(),
+                why: why.to_owned(),
+            }));
+        }
+        let request = TraceRequest {
+            patterns,
+            window: COUNTING,
+            sort: TraceSort::Calls,
+            top: 1000,
+            budget_share: COUNTING_SHARE,
+            dry_run: false,
+        };
+        let lasts = request.lasts();
+        let bounds = self.bounds(lasts);
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match crate::trace(&[(self.node, attempt)], &request).await {
+            Ok(seen) => {
+                suspects.trace(&seen);
+                self.keep(Answer::Trace(Box::new(seen)));
+            }
+            Err(error) => self.failed("calls of functions", &error),
+        }
+    }
+
+    async fn rests_on(&mut self, function: FunctionPattern, suspects: &mut Suspects) {
+        let what = format!("what {function} rests on");
+        let request = ExplainRequest { function, lasting: CALLS, calls: CALLS_WANTED };
+        let bounds = self.bounds(CALLS + ARMING);
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match crate::explain(self.node, &request, attempt).await {
+            Ok(seen) => {
+                suspects.explain(&seen);
+                self.keep(Answer::Explain(Box::new(seen)));
+            }
+            Err(error) => self.failed(&what, &error),
+        }
+    }
+
+    async fn tables(&mut self) {
+        let request = EtsRatesRequest { table: None, window: TABLES };
+        let bounds = self.bounds(TABLES + ARMING);
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match crate::ets_rates(self.node, &request, attempt).await {
+            Ok(seen) => self.keep(Answer::Ets(Box::new(seen))),
+            Err(error) => self.failed("tables read and written", &error),
+        }
+    }
+
+    async fn process(&mut self, subject: Subject) {
+        let what = format!("the process {subject}");
+        let request = ProcessRequest { subject, state: false };
+        let bounds = self.bounds(Duration::ZERO);
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match crate::process(self.node, &request, attempt).await {
+            Ok(seen) => self.keep(Answer::Process(Box::new(seen))),
+            Err(error) => self.failed(&what, &error),
+        }
+    }
+
+    /// The limits of one question, which takes its own time beside attaching.
+    fn bounds(&self, lasts: Duration) -> Bounds {
+        let stop = self.attempt.bounds.stop.clone();
+        Bounds::new(self.attempt.access.timeout + lasts, stop)
+    }
+
+    fn keep(&mut self, answer: Answer) {
+        // A session that ended meanwhile records no more, and is told of by its own error.
+        self.answers.send(answer.clone()).ok();
+        self.asked.push(answer);
+    }
+
+    fn failed(&mut self, what: &str, error: &Error) {
+        let what = what.to_owned();
+        self.keep(Answer::NotSeen(NotSeen { what, why: error.to_string() }));
+    }
+}
+
+/// Learns how the session is called.
+struct Began(watch::Sender<Option<String>>);
+
+impl Began {
+    async fn name(&self) -> String {
+        let mut told = self.0.subscribe();
+        let name = told.wait_for(Option::is_some).await.map(|it| it.clone().unwrap_or_default());
+        match name {
+            Ok(name) => name,
+            // The sender is ours and lives.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl fmt::Debug for Began {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Began")
+    }
+}
+
+impl Watcher for Began {
+    fn began(&self, session: &Session) {
+        self.0.send_replace(Some(session.name.clone()));
+    }
+
+    fn now(&self, _live: &Live) {}
+
+    fn marked(&self, _mark: &Mark) {}
+}

@@ -1,0 +1,282 @@
+//! Who is looked at closely: what the cheap figures of a session name, few enough for a minute.
+//!
+//! Names choose here where to look, and nothing is concluded from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use giulia_model::{Explain, Flame, FunctionPattern, Mailbox, Mfa, RestsOnKind, Snapshot, Trace};
+use giulia_probe::Subject;
+use giulia_rules::Picture;
+
+/// Servers whose messages are looked at before functions are, and after.
+const SERVERS_MAX: usize = 4;
+/// Functions whose calls are sampled; each takes five seconds at most.
+const FUNCTIONS_MAX: usize = 6;
+/// Modules whose functions are counted, where nobody named any.
+const MODULES_MAX: usize = 12;
+/// Processes in depth.
+const PROCESSES_MAX: usize = 10;
+/// Of each ranking.
+const OF_EACH: usize = 3;
+/// Of all reductions: a process that does less is no suspect for what it does.
+const BUSY_SHARE: f64 = 0.03;
+/// Frames of a stack, from the boundary outwards, that may be the one to change.
+const FRAMES: usize = 3;
+/// Calls a second below which a function is no suspect, unless it was asked for.
+const CALLS_MIN: f64 = 1.0;
+
+/// Suspects, as they become known.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    /// What was asked for.
+    asked: Vec<FunctionPattern>,
+    servers: Vec<String>,
+    /// Those whose messages were looked at: by name and by pid.
+    looked_at: BTreeSet<String>,
+    processes: Vec<String>,
+    /// Functions that processes waited in, and how often.
+    waited_in: BTreeMap<Mfa, u64>,
+    modules: Vec<String>,
+    functions: Vec<Mfa>,
+    /// Processes that functions rest on.
+    rested_on: Vec<String>,
+}
+
+impl Suspects {
+    /// What the ticks name.
+    pub(super) fn of(seen: &Picture, asked: &[FunctionPattern]) -> Self {
+        let mut it = Self { asked: asked.to_vec(), ..Self::default() };
+        if let Some(work) = &seen.report.work {
+            let busy = work.by_process.rows.iter().filter(|it| it.share >= BUSY_SHARE);
+            it.servers.extend(busy.filter_map(|it| it.pid.clone()));
+        }
+        let long = seen.report.mailboxes.iter().filter(|it| it.max >= 10 && it.ticks >= 2);
+        it.servers.extend(long.map(|it| it.pid.clone()));
+        if let Ok(last) = &seen.last {
+            it.processes = in_depth(last, seen);
+        }
+        it
+    }
+
+    /// Whether stacks have to tell which functions matter.
+    pub(super) fn wants_stacks(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// Servers that were not looked at yet.
+    pub(super) fn servers(&mut self) -> Vec<Subject> {
+        let named = std::mem::take(&mut self.rested_on).into_iter();
+        let all = named.chain(std::mem::take(&mut self.servers));
+        let mut chosen = Vec::new();
+        for name in all {
+            if chosen.len() < SERVERS_MAX && !self.looked_at.contains(&name) {
+                self.looked_at.insert(name.clone());
+                chosen.extend(name.parse().ok());
+            }
+        }
+        chosen
+    }
+
+    /// Functions that processes wait in: the first few beyond the boundary.
+    pub(super) fn stacks(&mut self, seen: &Flame) {
+        for stack in &seen.stacks {
+            let own =
+                stack.stack.iter().map(|it| &it.function).filter(|it| !is_library(&it.module));
+            for function in own.take(FRAMES) {
+                *self.waited_in.entry(function.clone()).or_default() += stack.samples;
+            }
+        }
+        let mut most: Vec<(&Mfa, &u64)> = self.waited_in.iter().collect();
+        most.sort_by_key(|it| std::cmp::Reverse(it.1));
+        let modules: Vec<String> = most.iter().map(|it| it.0.module.clone()).collect();
+        for it in modules {
+            self.module(it);
+        }
+    }
+
+    /// The module behind a server, whose functions its clients call.
+    pub(super) fn mailbox(&mut self, seen: &Mailbox) {
+        self.looked_at.extend([seen.name.clone(), seen.pid.0.clone()]);
+        if let Some(callback) = &seen.callback {
+            let module = match callback.strip_prefix("Elixir.") {
+                None if callback.starts_with(|it: char| it.is_ascii_uppercase()) => {
+                    format!("Elixir.{callback}")
+                }
+                _ => callback.clone(),
+            };
+            if !is_library(&module) {
+                self.modules.insert(0, module);
+            }
+        }
+    }
+
+    /// What to count.
+    pub(super) fn patterns(&self) -> Vec<FunctionPattern> {
+        if !self.asked.is_empty() {
+            return self.asked.clone();
+        }
+        let named = |module: &String| {
+            let shown = module.strip_prefix("Elixir.").unwrap_or(module);
+            shown.parse::<FunctionPattern>().ok().filter(FunctionPattern::is_of_modules)
+        };
+        let mut once = BTreeSet::new();
+        let modules = self.modules.iter().filter(|it| once.insert((*it).clone()));
+        modules.take(MODULES_MAX).filter_map(named).collect()
+    }
+
+    /// The functions that are called most, those that processes waited in first.
+    pub(super) fn trace(&mut self, seen: &Trace) {
+        let is_suspect = |it: &&giulia_model::TracedFunction| {
+            let is_called = it.calls_per_s.is_some_and(|it| it >= CALLS_MIN);
+            let is_asked = !self.asked.is_empty() && it.calls.is_some_and(|it| it > 0);
+            (is_called || is_asked) && !is_callback(&it.name)
+        };
+        let mut called: Vec<(bool, f64, Mfa)> = seen
+            .functions
+            .iter()
+            .filter(is_suspect)
+            .map(|it| {
+                let mfa = it.mfa();
+                (self.waited_in.contains_key(&mfa), it.calls_per_s.unwrap_or_default(), mfa)
+            })
+            .collect();
+        called.sort_by(|one, other| other.0.cmp(&one.0).then(other.1.total_cmp(&one.1)));
+        self.functions = called.into_iter().map(|it| it.2).take(FUNCTIONS_MAX).collect();
+    }
+
+    /// The functions whose calls are sampled.
+    pub(super) fn functions(&self) -> Vec<FunctionPattern> {
+        self.functions.iter().map(FunctionPattern::of).collect()
+    }
+
+    /// A process that a function rests on is a server to look at.
+    pub(super) fn explain(&mut self, seen: &Explain) {
+        let on = seen.rests_on.first().filter(|it| it.kind == RestsOnKind::Process);
+        self.rested_on.extend(on.map(|it| it.name.clone()));
+    }
+
+    /// Processes to look at in depth.
+    pub(super) fn processes(&self) -> Vec<Subject> {
+        let mut once = BTreeSet::new();
+        let all = self.processes.iter().filter(|it| once.insert((*it).clone()));
+        all.filter_map(|it| it.parse().ok()).take(PROCESSES_MAX).collect()
+    }
+
+    fn module(&mut self, module: String) {
+        if !self.modules.contains(&module) {
+            self.modules.push(module);
+        }
+    }
+}
+
+/// The first of each ranking, by pid: binaries, mailbox, memory, reductions.
+fn in_depth(last: &Snapshot, seen: &Picture) -> Vec<String> {
+    let mut pids = Vec::new();
+    if let Some(held) = &last.binaries {
+        pids.extend(held.top.iter().take(OF_EACH).map(|it| it.pid.0.clone()));
+    }
+    pids.extend(seen.report.mailboxes.iter().take(OF_EACH).map(|it| it.pid.clone()));
+    if let Some(all) = &last.processes {
+        let rankings = [&all.top_by_memory, &all.top_by_mailbox, &all.top_by_reductions];
+        for ranking in rankings {
+            pids.extend(ranking.iter().take(OF_EACH).map(|it| it.pid.0.clone()));
+        }
+    }
+    pids
+}
+
+/// Functions that their behaviour calls, and those that a compiler made: nobody else calls them.
+fn is_callback(name: &str) -> bool {
+    const CALLBACKS: &str = "init handle_call handle_cast handle_info handle_continue terminate
+        code_change handle_event format_status callback_mode child_spec start_link module_info
+        __info__";
+    name.starts_with('-') || CALLBACKS.split_ascii_whitespace().any(|it| it == name)
+}
+
+/// Modules of OTP, of Elixir and of the database drivers: what waits there waits on behalf of
+/// whoever called them.
+fn is_library(module: &str) -> bool {
+    match module.strip_prefix("Elixir.") {
+        None => {
+            ERLANG.split_ascii_whitespace().any(|it| it == module) || module.starts_with("cowboy")
+        }
+        Some(module) => {
+            let first = module.split('.').next().unwrap_or(module);
+            ELIXIR.split_ascii_whitespace().any(|it| it == first)
+        }
+    }
+}
+
+/// Modules of OTP in which processes are found waiting.
+const ERLANG: &str = "
+    gen gen_server gen_statem gen_event proc_lib prim_inet prim_socket prim_file prim_tty inet
+    inet_tcp inet_db gen_tcp gen_udp gen_tcp_socket inet_gethost_native socket ssl ssl_gen_statem
+    tls_sender tls_connection erlang init supervisor application_master application_controller
+    code_server file_io_server file user user_drv group timer global global_group net_kernel
+    erl_eval rpc erpc lists maps ets dets logger logger_olp logger_std_h logger_backend auth kernel
+    erts_dirty_process_signal_handler erl_prim_loader io sys disk_log erts_code_purger
+    erts_literal_area_collector erts_trace_cleaner ranch";
+
+/// First names of Elixir's own modules, and of what stands between an application and a wire.
+const ELIXIR: &str = "
+    GenServer Agent Task Process Supervisor DynamicSupervisor Registry PartitionSupervisor Enum
+    Stream Map List Keyword Logger IO File System Kernel Module Code GenEvent DBConnection Ecto
+    Postgrex MyXQL Telemetry Plug Bandit ThousandIsland Phoenix";
+
+#[cfg(test)]
+mod tests {
+    use giulia_model::{FlameStack, Frame, Report, Share, TracedFunction, Work};
+
+    use super::*;
+
+    fn frame(module: &str, function: &str) -> Frame {
+        Frame { function: Mfa::new(module, function, 1), file: None, line: None }
+    }
+
+    #[test]
+    fn what_waits_in_a_driver_waits_for_its_caller() {
+        let mut it = Suspects::default();
+        let stack = vec![
+            frame("prim_inet", "recv0"),
+            frame("Elixir.Postgrex.Protocol", "msg_recv"),
+            frame("Elixir.Nexus.Registry.TableRegistry", "get"),
+            frame("Elixir.Nexus.Crud", "list"),
+        ];
+        let stack = FlameStack { samples: 30, group: "a".to_owned(), stack, cut: false };
+        it.stacks(&Flame { stacks: vec![stack], ..Flame::default() });
+        let patterns: Vec<String> = it.patterns().iter().map(ToString::to_string).collect();
+        assert_eq!(patterns, ["Nexus.Crud", "Nexus.Registry.TableRegistry"]);
+    }
+
+    #[test]
+    fn clients_of_a_busy_server_are_found_by_its_module() {
+        let row = Share { pid: Some("<0.7.0>".to_owned()), share: 0.3, ..Share::default() };
+        let mut work = Work::default();
+        work.by_process.rows = vec![row, Share { share: 0.01, ..Share::default() }];
+        let report = Report { work: Some(work), ..Report::default() };
+        let mut it = Suspects::of(&Picture::of_report(report), &[]);
+        assert_eq!(it.servers(), [Subject::Pid(7, 0)]);
+        assert_eq!(it.servers(), []);
+        it.mailbox(&Mailbox {
+            callback: Some("Elixir.KV.Registry".to_owned()),
+            ..Mailbox::default()
+        });
+        let traced = |name: &str, arity, calls_per_s| TracedFunction {
+            module: "Elixir.KV.Registry".to_owned(),
+            name: name.to_owned(),
+            arity,
+            calls_per_s: Some(calls_per_s),
+            ..TracedFunction::default()
+        };
+        let functions = vec![
+            traced("handle_call", 3, 900.0),
+            traced("lookup", 2, 900.0),
+            traced("create", 2, 100.0),
+            traced("-fun-", 1, 100.0),
+            traced("stop", 1, 0.1),
+        ];
+        it.trace(&Trace { functions, ..Trace::default() });
+        let functions: Vec<String> = it.functions().iter().map(ToString::to_string).collect();
+        assert_eq!(functions, ["KV.Registry.lookup/2", "KV.Registry.create/2"]);
+    }
+}

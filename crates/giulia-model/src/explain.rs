@@ -1,0 +1,241 @@
+//! What a function rests on, and how that was seen.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Gate, Impact, Mfa, NotSeen};
+
+/// What a function rests on: where the time of a sample of its calls went.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Explain {
+    /// `giulia.explain/1`.
+    pub schema: String,
+    /// When the sample ended, RFC 3339 in UTC, by our clock.
+    pub taken_at: String,
+    /// The node.
+    pub node: String,
+    /// The function.
+    pub function: Mfa,
+    /// What the sample says.
+    pub verdict: ExplainVerdict,
+    /// Why it says no more, where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What its bytecode says; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<ExplainWritten>,
+    /// Where the time went, most of it first; what took below 0.1 % of it is left out.
+    pub rests_on: Vec<RestsOn>,
+    /// Share of the time that is explained, 0 to 1. Time in which a process could run and waited
+    /// for a scheduler is neither.
+    pub explained: f64,
+    /// The calls that were seen.
+    pub calls: CallsSeen,
+    /// How long a call took; absent without a whole one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+    /// Who called it, the most frequent first.
+    pub callers: Vec<Caller>,
+    /// Whether the same arguments gave the same results; absent without a call that returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
+    /// How much was traced for it.
+    pub sample: ExplainSample,
+    /// Everything that giulia switched on for it, and what became of that.
+    pub manifest: Vec<Change>,
+    /// What bugs of this VM limit.
+    pub gates: Vec<Gate>,
+    /// What could not be seen, and why.
+    pub not_seen: Vec<NotSeen>,
+    /// What looking cost.
+    pub impact: Impact,
+}
+
+/// What bytecode says of a function, beside what was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainWritten {
+    /// The file that it is written in, as the compiler was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Where it begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Whether the file that was read is what runs (MD5); absent where the node does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_what_runs: Option<bool>,
+    /// Tables, processes, sockets and files that it, or a function of its module that it reaches,
+    /// calls: what may happen, whatever did.
+    pub reachable: Vec<Mfa>,
+}
+
+/// What a sample says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExplainVerdict {
+    /// At least 80 % of the time is explained, and most of it is not the function's own code.
+    Rests,
+    /// At least 80 % of the time is explained, and most of it is its own code.
+    OwnCode,
+    /// Too few calls, or too much of their time has no explanation.
+    NotEnoughSeen,
+    /// It was not called in the time.
+    #[default]
+    NotCalled,
+    /// It is not traced, for the reason in `why`.
+    Refused,
+}
+
+/// Something that time was spent on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RestsOn {
+    /// What kind of thing.
+    pub kind: RestsOnKind,
+    /// Which one: a table's name, a process's name, a peer, a path; empty for its own code.
+    pub name: String,
+    /// Share of the time of all calls, 0 to 1.
+    pub share_of_time: f64,
+    /// Share of the calls that spent more time on this than on anything else, 0 to 1.
+    pub share_of_calls: f64,
+    /// Processes between the function and this, by name, the nearest first.
+    pub via: Vec<String>,
+    /// How many they are.
+    pub hops: u32,
+}
+
+/// What kind of thing time was spent on.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RestsOnKind {
+    /// The function's own code, with all that it calls that is no boundary.
+    #[default]
+    OwnCode,
+    /// An ETS table.
+    EtsTable,
+    /// `persistent_term`.
+    PersistentTerm,
+    /// A process of this node.
+    Process,
+    /// Processes that were spawned for it.
+    ChildProcess,
+    /// Another node, or a process there.
+    RemoteNode,
+    /// A socket.
+    Socket,
+    /// A socket under TLS.
+    TlsSocket,
+    /// A port.
+    Port,
+    /// A file.
+    File,
+    /// A DETS table.
+    DiskTable,
+    /// Time: it slept, or a `receive` waited until its timeout.
+    Timer,
+}
+
+/// The calls of a sample.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CallsSeen {
+    /// Seen from their entry to their end.
+    pub whole: u64,
+    /// Of those, ended by an exception.
+    pub raised: u64,
+    /// Of those, ended with their process.
+    pub exited: u64,
+    /// Seen from their entry, and not over when the sample was.
+    pub cut: u64,
+    /// Processes that made them.
+    pub processes: u64,
+}
+
+/// How long a call took, in microseconds, waiting for a scheduler included; what tracing itself
+/// took is taken out as far as it is known, so below [`Latency::resolution_us`] it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// Half of the calls took at most this.
+    pub p50_us: f64,
+    /// Nine of ten.
+    pub p90_us: f64,
+    /// 99 of 100.
+    pub p99_us: f64,
+    /// The slowest.
+    pub max_us: f64,
+    /// On average.
+    pub mean_us: f64,
+    /// Own code that took less than this is not told from tracing itself.
+    pub resolution_us: f64,
+}
+
+/// Who called.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Caller {
+    /// The function that the call returns to: of a tail call, the one that called the caller.
+    /// Absent where the stack does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<Mfa>,
+    /// Calls of the sample.
+    pub calls: u64,
+}
+
+/// Whether the same arguments gave the same results. Told by hashes; no value was kept.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stability {
+    /// Calls that returned.
+    pub calls: u64,
+    /// Different arguments among them.
+    pub distinct_keys: u64,
+    /// Calls whose arguments were seen before.
+    pub repeated: u64,
+    /// Of those, calls whose result was not the one before.
+    pub changed: u64,
+    /// Arguments that were seen once only; absent in what an older giulia wrote. Their part of the
+    /// calls estimates how likely the next call brings new ones (Good, Biometrika 40, 1953).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_once: Option<u64>,
+    /// Size of the arguments in external form, in bytes, half of the calls at most.
+    pub key_bytes_p50: u64,
+    /// Size of the result in external form, in bytes, half of the calls at most.
+    pub result_bytes_p50: u64,
+    /// The largest result.
+    pub result_bytes_max: u64,
+}
+
+/// How much was traced.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainSample {
+    /// From the first setting to the last, in milliseconds.
+    pub window_ms: u64,
+    /// Times that tracing was switched on.
+    pub rounds: u32,
+    /// Trace messages that arrived.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Estimate of what they cost the node in that time, of one core, 0 to 1: 2 us each.
+    #[serde(default)]
+    pub cost_share: f64,
+    /// Rests between rounds that kept it below its budget, in milliseconds.
+    #[serde(default)]
+    pub rested_ms: u64,
+    /// Messages that were too large and not taken.
+    pub too_large: u64,
+    /// Boundary functions that were watched.
+    pub boundaries: u64,
+    /// Processes that were watched because calls went there.
+    pub followed: Vec<String>,
+    /// Other tracing on the node, which makes times longer.
+    pub other_tracers: Vec<String>,
+}

@@ -1,0 +1,153 @@
+//! What several rules need of a picture, and how they write figures.
+
+use std::collections::BTreeMap;
+
+use giulia_model::{Explain, LimitOver, ProcessGroup, RestsOnKind, Share, Snapshot};
+
+use crate::{Missing, Picture, judge::plain, predict::as_f64};
+
+/// Processes that giulia itself, or a shell, evaluates expressions in, and those that the VM keeps
+/// for who traces: while suspects are looked at closely they do more than a quiet node.
+const OF_THE_OBSERVER: [&str; 3] =
+    ["erl_eval:expr/5", "erpc:execute_call/4", "erts_trace_cleaner:start/0"];
+
+/// The time that ticks cover, in milliseconds.
+pub(crate) fn elapsed_ms(picture: &Picture) -> f64 {
+    picture.report.window.windows_ms
+}
+
+/// Who used the reductions, whoever observes left out.
+#[derive(Debug)]
+pub(crate) struct Worked<'a> {
+    /// Reductions by the second.
+    pub(crate) per_second: f64,
+    /// Kinds of processes with their share, the busiest first.
+    pub(crate) groups: Vec<(&'a Share, f64)>,
+    /// Share of the logger's processes.
+    pub(crate) logger_share: f64,
+}
+
+/// Who used the reductions.
+///
+/// # Errors
+/// When no tick held it.
+pub(crate) fn worked(picture: &Picture) -> Result<Worked<'_>, Missing> {
+    let work = picture.report.work.as_ref().ok_or_else(|| {
+        let ask = format!("giulia observe {} --for 30s", picture.node);
+        Missing::new("who works", "no tick of the session held it", ask)
+    })?;
+    let is_observer = |it: &&Share| OF_THE_OBSERVER.contains(&it.name.as_str());
+    let rows = &work.by_initial_call.rows;
+    let observer: f64 = rows.iter().filter(is_observer).map(|it| it.share).sum();
+    let rest = (1.0 - observer).max(1e-9);
+    let others = rows.iter().filter(|it| !is_observer(it));
+    Ok(Worked {
+        per_second: work.reductions_per_second * rest,
+        groups: others.map(|it| (it, it.share / rest)).collect(),
+        logger_share: (work.logger.share / rest).min(1.0),
+    })
+}
+
+/// The kinds of processes that worked most, where any stands out.
+pub(crate) fn busiest(picture: &Picture) -> Vec<(&Share, f64)> {
+    let worked = worked(picture).map(|it| it.groups).unwrap_or_default();
+    worked.into_iter().take(3).filter(|it| it.1 >= 0.1).collect()
+}
+
+/// The other machine that most of the time of a function goes to, and how much of it; whatever
+/// processes of this node are between, such as the connections of a pool, counts together.
+pub(crate) fn far(explain: &Explain) -> Option<(&str, f64)> {
+    let is_far = |kind: RestsOnKind| {
+        matches!(kind, RestsOnKind::Socket | RestsOnKind::TlsSocket | RestsOnKind::RemoteNode)
+    };
+    let mut shares: BTreeMap<&str, f64> = BTreeMap::new();
+    for it in explain.rests_on.iter().filter(|it| is_far(it.kind)) {
+        *shares.entry(it.name.as_str()).or_default() += it.share_of_time;
+    }
+    shares.into_iter().max_by(|one, other| one.1.total_cmp(&other.1))
+}
+
+/// A trend needs more than two points.
+///
+/// # Errors
+/// When there are fewer ticks, with the command that makes more.
+pub(crate) fn needs_ticks(picture: &Picture, least: f64, what: &str) -> Result<(), Missing> {
+    let ticks = picture.report.window.ticks;
+    if as_f64(ticks) >= least {
+        return Ok(());
+    }
+    let ask = format!("giulia observe {} --for 30s", picture.node);
+    Err(Missing::new(what, format!("{ticks} ticks, and it takes {least}"), ask))
+}
+
+/// A count against its limit over the session.
+///
+/// # Errors
+/// When no tick held it.
+pub(crate) fn count_of<'a>(picture: &'a Picture, name: &str) -> Result<&'a LimitOver, Missing> {
+    picture.report.limits.iter().find(|it| it.name == name).ok_or_else(|| {
+        let ask = format!("giulia observe {} --for 30s", picture.node);
+        Missing::new(name, "no tick of the session held it", ask)
+    })
+}
+
+/// In how many minutes a count reaches its limit at this pace; absent for one that does not grow.
+pub(crate) fn minutes_to_limit(it: &LimitOver) -> Option<f64> {
+    let pace = it.per_minute.filter(|it| *it > 0.0)?;
+    Some((as_f64(it.limit?) - as_f64(it.last)).max(0.0) / pace)
+}
+
+/// The group of processes that became more, and by how many.
+pub(crate) fn grown(first: &Snapshot, last: &Snapshot) -> Option<(ProcessGroup, u64)> {
+    let before = &first.processes.as_ref()?.by_initial_call;
+    let after = &last.processes.as_ref()?.by_initial_call;
+    let by = |it: &ProcessGroup| {
+        let was = before.iter().find(|old| old.name == it.name).map_or(0, |old| old.processes);
+        (it.clone(), it.processes.saturating_sub(was))
+    };
+    after.iter().map(by).max_by_key(|it| it.1).filter(|it| it.1 > 0)
+}
+
+/// `64 MB`: sizes as people write them, in powers of ten.
+pub(crate) fn bytes(size: f64) -> String {
+    let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "KB")];
+    let unit = units.iter().find(|(least, _)| size >= *least);
+    let (least, name) = unit.copied().unwrap_or((1.0, "bytes"));
+    format!("{} {name}", plain(size / least))
+}
+
+/// `38 %`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// `4 minutes`, `3.5 hours`, `12 days`.
+pub(crate) fn duration(minutes: f64) -> String {
+    let units = [(1440.0, "days"), (60.0, "hours")];
+    let unit = units.iter().find(|(least, _)| minutes >= 2.0 * least);
+    let (least, name) = unit.copied().unwrap_or((1.0, "minutes"));
+    format!("{} {name}", plain(minutes / least))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_read_as_people_write_them() {
+        assert_eq!(bytes(64_000_000.0), "64 MB");
+        assert_eq!(bytes(12.0), "12 bytes");
+        assert_eq!(percent(0.381), "38 %");
+        assert_eq!(duration(90.0), "90 minutes");
+        assert_eq!(duration(240.0), "4 hours");
+        assert_eq!(duration(14_400.0), "10 days");
+    }
+
+    #[test]
+    fn what_does_not_grow_reaches_no_limit() {
+        let mut it = LimitOver { last: 100, limit: Some(400), ..LimitOver::default() };
+        assert_eq!(minutes_to_limit(&it), None);
+        it.per_minute = Some(30.0);
+        assert_eq!(minutes_to_limit(&it), Some(10.0));
+    }
+}

@@ -1,0 +1,179 @@
+//! `ets_written_by_cast`: a table is read at once and written when its owner comes to it.
+
+use giulia_model::{
+    Culprit, CulpritKind, Effort, EtsTableRate, Evidence, Finding, Mailbox, MessageKind, Severity,
+    Source,
+};
+
+use crate::{Missing, Picture, Rule, Threshold, judge::plain};
+
+/// The rule.
+pub(super) static RULE: Rule = Rule {
+    id: "ets_written_by_cast",
+    title: "A table is read at once and written by casts",
+    page: include_str!("../../../../docs/rules/ets_written_by_cast.md"),
+    thresholds: &[&READS_MIN, &CASTS_MIN, &SHARE_MIN],
+    judge,
+};
+
+static READS_MIN: Threshold = Threshold {
+    name: "reads of the table",
+    value: 10.0,
+    unit: "per_second",
+    source: "our choice: who reads ten times a second meets a gap of a millisecond once in a hundred \
+             seconds",
+};
+static CASTS_MIN: Threshold = Threshold {
+    name: "casts to its owner",
+    value: 1.0,
+    unit: "per_second",
+    source: "our choice: below it the gap is too rare for anybody to meet it",
+};
+static SHARE_MIN: Threshold = Threshold {
+    name: "casts to the owner for each write of the table",
+    value: 0.3,
+    unit: "times",
+    source: "our choice: a cast that creates and a `'DOWN'` that deletes are one in two; with far fewer \
+             it is something else that writes",
+};
+
+fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
+    let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
+    picture.mailboxes.as_ref().map_err(Clone::clone)?;
+    let Some(rates) = rates.last() else { return Ok(Vec::new()) };
+    Ok(rates.tables.iter().filter_map(|it| one(picture, it)).collect())
+}
+
+fn rate(mailbox: &Mailbox, fits: impl Fn(&MessageKind) -> bool) -> f64 {
+    mailbox.kinds.iter().filter(|it| fits(it)).filter_map(|it| it.per_second).sum()
+}
+
+fn one(picture: &Picture, rate_of: &EtsTableRate) -> Option<Finding> {
+    let table = rate_of.table.as_ref().filter(|it| it.protection == "protected")?;
+    let owner = picture.mailbox_of(&table.owner.0)?;
+    let (reads, writes) = (rate_of.reads?, rate_of.writes?);
+    let casts = rate(owner, |it| it.via == "cast");
+    let downs = rate(owner, |it| it.via == "info" && it.shape.contains("DOWN"));
+    let is_by_cast = casts >= CASTS_MIN.value && casts >= SHARE_MIN.value * writes.value;
+    if reads.low < READS_MIN.value || writes.low <= 0.0 || !is_by_cast {
+        return None;
+    }
+    let lag = if downs > 0.0 {
+        ". Entries of processes that ended stay until their `'DOWN'` is handled: whoever reads has \
+         to expect a dead one. Elixir's `Registry` does all of this"
+    } else {
+        ""
+    };
+    let waits_ms = owner.waiting.map_or(0.0, |it| it.mean_ms);
+    let mut evidence = vec![
+        Evidence::new(format!("casts to {}", owner.name), casts, "per_second", Source::Mailbox)
+            .over(owner.seen_ms)
+            .from(CASTS_MIN.value),
+        Evidence::new(format!("reads of {}", table.name), reads.value, "per_second", Source::Ets)
+            .from(READS_MIN.value),
+        Evidence::new(format!("writes of {}", table.name), writes.value, "per_second", Source::Ets),
+        Evidence::new("what a message waits for its owner", waits_ms, "ms", Source::Mailbox),
+    ];
+    if downs > 0.0 {
+        evidence.push(Evidence::new(
+            format!("ends of processes that {} hears of", owner.name),
+            downs,
+            "per_second",
+            Source::Mailbox,
+        ));
+    }
+    Some(Finding {
+        culprits: vec![
+            Culprit::named(CulpritKind::Table, &table.name),
+            Culprit::process(&owner.name, &owner.pid),
+        ],
+        evidence,
+        recommendation: Some(format!(
+            "let {} answer after the insert (`call` in place of `cast`): then whoever made an entry \
+             finds it, and writers that are too fast wait{lag}",
+            owner.name
+        )),
+        effort: Some(Effort::Low),
+        risks: vec![
+            "a call waits for the owner: not from within a callback of it, and with a timeout"
+                .to_owned(),
+        ],
+        verify: Some(format!(
+            "giulia mailbox {} {}",
+            picture.node,
+            crate::rule::argument(&owner.name, &owner.pid.0)
+        )),
+        ..Finding::found(
+            Severity::Note,
+            format!("{} is read at once and written by casts", table.name),
+            format!(
+                "its owner {} gets {} casts a second for {} writes, and readers do not wait for \
+                 it: between a cast and its insert an entry is not there",
+                owner.name,
+                plain(casts),
+                plain(writes.value)
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use giulia_model::{Estimate, EtsRates, FindingOutcome, Pid};
+
+    use super::*;
+    use crate::example::{check, healthy, mailbox, says, table};
+
+    fn kind(via: &str, shape: &str, per_second: f64) -> MessageKind {
+        MessageKind {
+            via: via.to_owned(),
+            shape: shape.to_owned(),
+            per_second: Some(per_second),
+            ..MessageKind::default()
+        }
+    }
+
+    fn with(reads: f64, writes: f64, kinds: Vec<MessageKind>) -> Picture {
+        let about = |value: f64| Some(Estimate { value, low: value, high: value });
+        let mut picture = healthy();
+        let it = table("shop_names");
+        let mut owner = mailbox("shop_registry", 0.1, 0.1);
+        (owner.pid, owner.kinds) = (Pid("<0.100.0>".to_owned()), kinds);
+        let rate = EtsTableRate {
+            name: it.name.clone(),
+            table: Some(it),
+            reads: about(reads),
+            writes: about(writes),
+            ..EtsTableRate::default()
+        };
+        picture.mailboxes = Ok(vec![owner]);
+        picture.ets_rates = Ok(vec![EtsRates { tables: vec![rate], ..EtsRates::default() }]);
+        picture
+    }
+
+    #[test]
+    fn fires_on_the_registry_of_the_guide_before_its_last_change() {
+        let kinds =
+            vec![kind("cast", "{create, _}", 90.0), kind("info", "{'DOWN', _, _, _, _}", 90.0)];
+        let said = check(&RULE, &with(900.0, 180.0, kinds), FindingOutcome::Found);
+        assert_eq!(said.culprits[0].name, "shop_names");
+        assert!(said.recommendation.unwrap().contains("`Registry`"));
+    }
+
+    #[test]
+    fn silent_on_calls() {
+        let kinds = vec![kind("call", "{create, _}", 90.0), kind("cast", "tick", 1.0)];
+        check(&RULE, &with(900.0, 180.0, kinds), FindingOutcome::Clear);
+    }
+
+    #[test]
+    fn edge_at_a_cast_a_second() {
+        let casts = |per_second: f64| vec![kind("cast", "{create, _}", per_second)];
+        check(&RULE, &with(10.0, 1.0, casts(1.0)), FindingOutcome::Found);
+        check(&RULE, &with(10.0, 1.0, casts(0.9)), FindingOutcome::Clear);
+        check(&RULE, &with(9.0, 1.0, casts(1.0)), FindingOutcome::Clear);
+        let mut unseen = with(10.0, 1.0, casts(1.0));
+        unseen.mailboxes = Err(Missing::new("messages", "not asked", "giulia check"));
+        assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);
+    }
+}

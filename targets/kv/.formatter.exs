@@ -1,0 +1,1 @@
+[inputs: ["mix.exs", "{lib,registries,test}/**/*.{ex,exs}"]]

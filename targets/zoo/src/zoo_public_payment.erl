@@ -1,0 +1,5 @@
+%% One of the writers of zoo_public_table.
+-module(zoo_public_payment).
+-export([write/2]).
+
+write(Table, Key) -> ets:insert(Table, {Key, payment}).

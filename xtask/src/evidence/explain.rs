@@ -1,0 +1,145 @@
+//! What `explain` says of functions, against what they were written to rest on.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use giulia_testkit::{Node, Otp};
+use serde_json::Value;
+
+use super::{Options, verdict};
+
+/// Function of `kit_rests` (and the same with `_t`, by a tail call), and what it rests on: kind, a
+/// part of the name, processes between, least share of the time, shares of the calls.
+const TRUTH: [(&str, &[Rests]); 20] = [
+    ("ets", &[Rests::on("ets_table", "kit_rests_table")]),
+    ("persistent", &[Rests::on("persistent_term", "kit_rests")]),
+    ("server", &[Rests::on("process", "kit_rests_server")]),
+    ("tcp", &[Rests::on("socket", "127.0.0.1:")]),
+    ("active", &[Rests::on("socket", "127.0.0.1:")]),
+    ("backend", &[Rests::on("socket", "127.0.0.1:")]),
+    ("tls", &[Rests::on("tls_socket", "127.0.0.1:")]),
+    ("raw", &[Rests::on("file", "")]),
+    ("plain", &[Rests::on("file", "")]),
+    ("driver", &[Rests { hops: 1, ..Rests::on("socket", "127.0.0.1:") }]),
+    ("pool", &[Rests::on("process", "kit_rests_pool")]),
+    ("bang", &[Rests::on("process", "kit_rests_plain")]),
+    ("remote", &[Rests::on("remote_node", "kit_rests_server on far@")]),
+    ("task", &[Rests::on("child_process", "")]),
+    ("nothing", &[Rests::on("own_code", "")]),
+    ("mixed", &[Rests::calls("process", 0.25), Rests::calls("ets_table", 0.75)]),
+    ("halves", &[Rests::half("process"), Rests::half("socket")]),
+    ("raising", &[Rests::on("ets_table", "kit_rests_table")]),
+    ("nested", &[Rests::on("ets_table", "kit_rests_table")]),
+    ("sleeping", &[Rests::on("timer", "")]),
+];
+
+/// One thing that a function rests on.
+struct Rests {
+    kind: &'static str,
+    name: &'static str,
+    hops: u64,
+    time: Option<(f64, f64)>,
+    calls: Option<(f64, f64)>,
+}
+
+/// How far a share of sixty calls may be off: three standard deviations of a quarter of them.
+const CALLS_OFF_MAX: f64 = 0.17;
+
+impl Rests {
+    const fn on(kind: &'static str, name: &'static str) -> Self {
+        Self { kind, name, hops: 0, time: Some((0.8, 1.01)), calls: Some((0.8, 1.01)) }
+    }
+
+    const fn calls(kind: &'static str, share: f64) -> Self {
+        let calls = Some((share - CALLS_OFF_MAX, share + CALLS_OFF_MAX));
+        Self { kind, name: "kit_rests", hops: 0, time: None, calls }
+    }
+
+    /// Both wait for a timer of 2 ms, which the VM rounds up by a millisecond or not.
+    const fn half(kind: &'static str) -> Self {
+        Self { kind, name: "", hops: 0, time: Some((0.35, 0.65)), calls: None }
+    }
+
+    fn is_told(&self, seen: &Value) -> bool {
+        let within = |value: &Value, range: Option<(f64, f64)>| {
+            range.is_none_or(|(from, to)| value.as_f64().is_some_and(|it| from <= it && it < to))
+        };
+        let rows = seen.pointer("/rests_on").and_then(Value::as_array);
+        rows.into_iter().flatten().any(|row| {
+            row.pointer("/kind").and_then(Value::as_str) == Some(self.kind)
+                && row.pointer("/hops").and_then(Value::as_u64) == Some(self.hops)
+                && row
+                    .pointer("/name")
+                    .and_then(Value::as_str)
+                    .is_some_and(|it| it.contains(self.name))
+                && within(row.pointer("/share_of_time").unwrap_or(&Value::Null), self.time)
+                && within(row.pointer("/share_of_calls").unwrap_or(&Value::Null), self.calls)
+        })
+    }
+}
+
+/// Prints each wrong answer and a line an OTP; one wrong answer decides.
+#[expect(clippy::print_stdout, reason = "figures are this program's data")]
+pub(super) fn run(options: &Options) -> Result<()> {
+    let (mut wrong, mut all) = (0_u32, 0_u32);
+    // OTP 23 leaks under the flag `running` and is refused.
+    for otp in options.otps().iter().filter(|it| it.release >= 25) {
+        let (node, _far) = nodes(otp);
+        let (before, already) = (wrong, all);
+        for (base, truth) in &TRUTH {
+            for name in [(*base).to_owned(), format!("{base}_t")] {
+                for _ in 0..options.runs {
+                    let seen = explain(options, &node, &name)?;
+                    all += 1;
+                    if !truth.iter().all(|it| it.is_told(&seen)) {
+                        wrong += 1;
+                        let rests_on = seen.pointer("/rests_on");
+                        let why = seen.pointer("/why");
+                        println!("otp {}: {name}: {why:?} {rests_on:?}", otp.release);
+                    }
+                }
+            }
+        }
+        println!(
+            "otp {}: {} of {} answers wrong, {} runs of {} functions",
+            otp.release,
+            wrong - before,
+            all - already,
+            options.runs,
+            TRUTH.len() * 2
+        );
+        let refused = explain(options, &node, "loop")?;
+        all += 1;
+        if refused.pointer("/verdict").and_then(Value::as_str) != Some("refused") {
+            wrong += 1;
+            println!("otp {}: a loop was not refused", otp.release);
+        }
+    }
+    let text = format!("{wrong} of {all} answers about what a function rests on are wrong");
+    verdict(wrong == 0 && all > 0, &text)
+}
+
+/// One that is asked, and one that it asks.
+fn nodes(otp: &Otp) -> (Node, Node) {
+    let far = Node::builder(otp).name("far").eval("kit_rests:start([])").start();
+    let node = Node::builder(otp).epmd(far.epmd()).start();
+    node.eval(&format!(
+        "pong = net_adm:ping('{far}'), kit_rests:start([loop | [N || B <- kit_rests:names(), \
+         N <- [B, list_to_atom(atom_to_list(B) ++ \"_t\")]]], '{far}')",
+        far = far.name()
+    ));
+    (node, far)
+}
+
+fn explain(options: &Options, node: &Node, function: &str) -> Result<Value> {
+    let mut command = Command::new(&options.giulia);
+    command.args(["explain", node.name(), &format!("kit_rests:{function}/1"), "--json"]);
+    command.args(["--for", "20s", "--timeout", "30s", "--calls", "60", "--accept-vm-bug"]);
+    command.env_clear().env("HOME", "/nowhere").env("PATH", "/usr/bin:/bin");
+    command.env("GIULIA_COOKIE", node.cookie());
+    command.env("ERL_EPMD_PORT", node.epmd_port().to_string());
+    let output = command.output().context("running giulia")?;
+    serde_json::from_slice(&output.stdout).with_context(|| {
+        format!("{function}: {}", String::from_utf8_lossy(&output.stderr).trim_end())
+    })
+}

@@ -164,10 +164,10 @@ impl Examiner<'_> {
         for function in suspects.functions() {
             self.rests_on(function, &mut suspects).await;
         }
+        self.tables(&mut suspects).await;
         for subject in suspects.servers() {
             self.messages(subject, &mut suspects).await;
         }
-        self.tables().await;
         for subject in suspects.processes() {
             self.process(subject).await;
         }
@@ -255,12 +255,15 @@ impl Examiner<'_> {
         }
     }
 
-    async fn tables(&mut self) {
+    async fn tables(&mut self, suspects: &mut Suspects) {
         let request = EtsRatesRequest { table: None, window: TABLES };
         let bounds = self.bounds(TABLES + ARMING);
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::ets_rates(self.node, &request, attempt).await {
-            Ok(seen) => self.keep(Answer::Ets(Box::new(seen))),
+            Ok(seen) => {
+                suspects.tables(&seen);
+                self.keep(Answer::Ets(Box::new(seen)));
+            }
             Err(error) => self.failed("tables read and written", &error),
         }
     }

@@ -29,7 +29,8 @@ struct Run {
 pub(super) fn run(options: &Options) -> Result<()> {
     let (mut wrong, mut all) = (0, 0);
     let mut matrix = Matrix::new();
-    let programs = zoo();
+    let programs: Vec<ZooProgram> =
+        zoo().into_iter().filter(|it| options.is_chosen(&it.name)).collect();
     let (alone, quiet): (Vec<_>, Vec<_>) =
         programs.into_iter().partition(|it| ALONE.contains(&it.shares.as_str()));
     for otp in options.otps() {
@@ -87,13 +88,25 @@ fn one(options: &Options, otp: &Otp, program: &ZooProgram, mode: &str) -> Result
     }
     let document: Value = serde_json::from_slice(&output.stdout).context("reading its answer")?;
     let programs = [program.clone()];
+    let wrong = misjudged(&programs, mode == "sick", otp.release, &document);
+    if !wrong.is_empty() {
+        keep(program, mode, &output.stdout)?;
+    }
     let findings = document.pointer("/findings/findings").and_then(Value::as_array);
     let is_found = |it: &&Value| it.pointer("/outcome").is_some_and(|it| it == "found");
     let rule = |it: &Value| it.pointer("/rule").and_then(Value::as_str).map(str::to_owned);
     Ok(Run {
-        wrong: misjudged(&programs, mode == "sick", otp.release, &document),
+        wrong,
         fired: findings.into_iter().flatten().filter(is_found).filter_map(rule).collect(),
     })
+}
+
+/// A document that was judged wrong is kept, because the next run may be right.
+fn keep(program: &ZooProgram, mode: &str, document: &[u8]) -> Result<()> {
+    let path = std::env::temp_dir().join(format!("{}-{mode}.json", program.name));
+    std::fs::write(&path, document).with_context(|| format!("writing {}", path.display()))?;
+    eprintln!("kept: {}", path.display());
+    Ok(())
 }
 
 /// Programs by rules: how often each fired over all runs; silent pairs left out.

@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use giulia_model::{Explain, Flame, FunctionPattern, Mailbox, Mfa, RestsOnKind, Snapshot, Trace};
+use giulia_model::{
+    EtsRates, EtsTableRate, Explain, Flame, FunctionPattern, Mailbox, Mfa, RestsOnKind, Snapshot,
+    Trace,
+};
 use giulia_probe::Subject;
 use giulia_rules::Picture;
 
@@ -40,6 +43,8 @@ pub(super) struct Suspects {
     functions: Vec<Mfa>,
     /// Processes that functions rest on.
     rested_on: Vec<String>,
+    /// Processes that own tables which others read.
+    owners: Vec<String>,
 }
 
 impl Suspects {
@@ -66,7 +71,8 @@ impl Suspects {
     /// Servers that were not looked at yet.
     pub(super) fn servers(&mut self) -> Vec<Subject> {
         let named = std::mem::take(&mut self.rested_on).into_iter();
-        let all = named.chain(std::mem::take(&mut self.servers));
+        let owners = std::mem::take(&mut self.owners);
+        let all = named.chain(owners).chain(std::mem::take(&mut self.servers));
         let mut chosen = Vec::new();
         for name in all {
             if chosen.len() < SERVERS_MAX && !self.looked_at.contains(&name) {
@@ -153,6 +159,17 @@ impl Suspects {
     pub(super) fn explain(&mut self, seen: &Explain) {
         let on = seen.rests_on.first().filter(|it| it.kind == RestsOnKind::Process);
         self.rested_on.extend(on.map(|it| it.name.clone()));
+    }
+
+    /// Who owns a table that others read and it alone writes is a server to look at: how it is
+    /// told to write stands in its messages.
+    pub(super) fn tables(&mut self, seen: &EtsRates) {
+        let is_written = |it: &&EtsTableRate| {
+            it.reads.is_some_and(|it| it.low > 0.0) && it.writes.is_some_and(|it| it.low > 0.0)
+        };
+        let tables = seen.tables.iter().filter(is_written).filter_map(|it| it.table.as_ref());
+        let owners = tables.filter(|it| it.protection == "protected").map(|it| it.owner.0.clone());
+        self.owners = owners.collect();
     }
 
     /// Processes to look at in depth.

@@ -1,8 +1,8 @@
 //! `ets_written_by_cast`: a table is read at once and written when its owner comes to it.
 
 use giulia_model::{
-    Culprit, CulpritKind, Effort, EtsTableRate, Evidence, Finding, Mailbox, MessageKind, Severity,
-    Source,
+    Culprit, CulpritKind, Effort, Estimate, EtsTable, EtsTableRate, Evidence, Finding, Mailbox,
+    MessageKind, Severity, Source,
 };
 
 use crate::{Missing, Picture, Rule, Threshold, judge::plain};
@@ -39,23 +39,57 @@ static SHARE_MIN: Threshold = Threshold {
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
-    picture.mailboxes.as_ref().map_err(Clone::clone)?;
     let Some(rates) = rates.last() else { return Ok(Vec::new()) };
-    Ok(rates.tables.iter().filter_map(|it| one(picture, it)).collect())
+    let candidates: Vec<Candidate<'_>> = rates.tables.iter().filter_map(Candidate::of).collect();
+    let found: Vec<Finding> = candidates.iter().filter_map(|it| one(picture, it)).collect();
+    let unseen = candidates.iter().find(|it| picture.mailbox_of(&it.table.owner.0).is_none());
+    match unseen {
+        Some(it) if found.is_empty() => Err(it.owner_unseen(picture)),
+        _ => Ok(found),
+    }
+}
+
+/// A table that others read at once and that its owner alone writes.
+struct Candidate<'a> {
+    table: &'a EtsTable,
+    reads: Estimate,
+    writes: Estimate,
+}
+
+impl<'a> Candidate<'a> {
+    fn of(rate: &'a EtsTableRate) -> Option<Self> {
+        let table = rate.table.as_ref().filter(|it| it.protection == "protected")?;
+        let (reads, writes) = (rate.reads?, rate.writes?);
+        let is_used = reads.low >= READS_MIN.value && writes.low > 0.0;
+        is_used.then_some(Self { table, reads, writes })
+    }
+
+    /// Whether it is written by casts or by calls stands in its owner's messages alone.
+    fn owner_unseen(&self, picture: &Picture) -> Missing {
+        let owner = &self.table.owner.0;
+        let name = self.table.owner_name.as_deref().unwrap_or_default();
+        Missing::new(
+            format!("messages of {}, which owns {}", self.shown_owner(), self.table.name),
+            picture.mailboxes.as_ref().map_or_else(|it| it.why.clone(), |_| "not looked at".into()),
+            format!("giulia mailbox {} {}", picture.node, crate::rule::argument(name, owner)),
+        )
+    }
+
+    fn shown_owner(&self) -> &str {
+        self.table.owner_name.as_deref().unwrap_or(&self.table.owner.0)
+    }
 }
 
 fn rate(mailbox: &Mailbox, fits: impl Fn(&MessageKind) -> bool) -> f64 {
     mailbox.kinds.iter().filter(|it| fits(it)).filter_map(|it| it.per_second).sum()
 }
 
-fn one(picture: &Picture, rate_of: &EtsTableRate) -> Option<Finding> {
-    let table = rate_of.table.as_ref().filter(|it| it.protection == "protected")?;
+fn one(picture: &Picture, candidate: &Candidate<'_>) -> Option<Finding> {
+    let Candidate { table, reads, writes } = candidate;
     let owner = picture.mailbox_of(&table.owner.0)?;
-    let (reads, writes) = (rate_of.reads?, rate_of.writes?);
     let casts = rate(owner, |it| it.via == "cast");
     let downs = rate(owner, |it| it.via == "info" && it.shape.contains("DOWN"));
-    let is_by_cast = casts >= CASTS_MIN.value && casts >= SHARE_MIN.value * writes.value;
-    if reads.low < READS_MIN.value || writes.low <= 0.0 || !is_by_cast {
+    if casts < CASTS_MIN.value || casts < SHARE_MIN.value * writes.value {
         return None;
     }
     let lag = if downs > 0.0 {
@@ -119,7 +153,7 @@ fn one(picture: &Picture, rate_of: &EtsTableRate) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{Estimate, EtsRates, FindingOutcome, Pid};
+    use giulia_model::{EtsRates, FindingOutcome, Pid};
 
     use super::*;
     use crate::example::{check, healthy, mailbox, says, table};
@@ -175,5 +209,14 @@ mod tests {
         let mut unseen = with(10.0, 1.0, casts(1.0));
         unseen.mailboxes = Err(Missing::new("messages", "not asked", "giulia check"));
         assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);
+    }
+
+    #[test]
+    fn a_table_whose_owner_was_not_looked_at_is_not_clear() {
+        let mut unseen = with(10.0, 1.0, vec![kind("cast", "{create, _}", 1.0)]);
+        unseen.mailboxes = Ok(vec![mailbox("another", 0.1, 0.1)]);
+        let said = says(&RULE, &unseen);
+        assert_eq!(said.outcome, FindingOutcome::NotEnoughSeen);
+        assert!(said.why.contains("which owns shop_names"), "{}", said.why);
     }
 }

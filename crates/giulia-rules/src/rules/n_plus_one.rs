@@ -1,6 +1,8 @@
 //! `n_plus_one`: a function asks another machine once for each of many things.
 
-use giulia_model::{Caller, Culprit, Effort, Evidence, Explain, Finding, Mfa, Severity, Source};
+use giulia_model::{
+    Caller, Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Mfa, Severity, Source,
+};
 
 use crate::{Missing, Picture, Rule, Threshold, figures::far, judge::plain, predict::as_f64};
 
@@ -14,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 static SHARE_MIN: Threshold = Threshold {
-    name: "of the time of the inner call at the other machine",
+    name: "of the explained time of the inner call at the other machine",
     value: 0.5,
     unit: "share",
     source: "below it something else is the larger part, and asking less often gains little",
@@ -36,12 +38,23 @@ static TIMES_MIN: Threshold = Threshold {
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
     picture.traces.as_ref().map_err(Clone::clone)?;
-    Ok(explains.iter().filter_map(|it| one(picture, it)).collect())
+    let found: Vec<Finding> = explains.iter().filter_map(|it| one(picture, it)).collect();
+    // Whose time has no explanation may have spent it at another machine.
+    let unseen = explains.iter().find(|it| it.verdict == ExplainVerdict::NotEnoughSeen);
+    match unseen {
+        Some(it) if found.is_empty() => Err(Missing::new(
+            format!("what {} rests on", it.function),
+            it.why.clone().unwrap_or_else(|| "too little of its time is explained".to_owned()),
+            format!("giulia explain {} '{}'", picture.node, it.function),
+        )),
+        _ => Ok(found),
+    }
 }
 
 fn one(picture: &Picture, inner: &Explain) -> Option<Finding> {
     let (peer, share) = far(inner)?;
-    if share < SHARE_MIN.value {
+    // Of what is explained: the rest could run and waited for a scheduler, wherever it asks.
+    if share < SHARE_MIN.value * inner.explained {
         return None;
     }
     let (outer, by_it) = only_caller(inner)?;
@@ -173,6 +186,15 @@ mod tests {
         check(&RULE, &with(5.0, &[("order", 160), ("cart", 40)]), FindingOutcome::Found);
         check(&RULE, &with(4.9, &[("order", 160), ("cart", 40)]), FindingOutcome::Clear);
         check(&RULE, &with(5.0, &[("order", 159), ("cart", 41)]), FindingOutcome::Clear);
+        let mut starved = with(5.0, &[("order", 200)]);
+        let inner = &mut starved.explains.as_mut().unwrap()[0];
+        (inner.explained, inner.rests_on[0].share_of_time) = (0.6, 0.4);
+        check(&RULE, &starved, FindingOutcome::Found);
+        let inner = &mut starved.explains.as_mut().unwrap()[0];
+        inner.rests_on[0].share_of_time = 0.2;
+        check(&RULE, &starved, FindingOutcome::Clear);
+        starved.explains.as_mut().unwrap()[0].verdict = ExplainVerdict::NotEnoughSeen;
+        assert_eq!(says(&RULE, &starved).outcome, FindingOutcome::NotEnoughSeen);
         let mut unseen = with(5.0, &[("order", 200)]);
         unseen.explains = Err(Missing::new("explain", "not asked", "giulia check"));
         assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);

@@ -13,7 +13,7 @@ use crate::home::Home;
 /// The release that these run on.
 const RELEASE: u32 = 27;
 /// Nodes that sleep most of the time, at once.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 /// These take whole cores, so they run alone; their twins do not.
 const ALONE: [&str; 2] = ["busy", "bound"];
 
@@ -43,12 +43,17 @@ fn all_right(test_name: &str, mode: &str, rounds: &[Vec<Vec<ZooProgram>>]) {
     };
     let mut found = Vec::new();
     for round in rounds {
-        let wrong: Vec<Vec<String>> = thread::scope(|scope| {
+        let together: Vec<Vec<String>> = thread::scope(|scope| {
             let runs: Vec<_> =
                 round.iter().map(|it| scope.spawn(|| wrong(&otp, it, mode))).collect();
             runs.into_iter().map(|it| it.join().unwrap()).collect()
         });
-        found.extend(wrong.into_iter().flatten());
+        for (programs, said) in round.iter().zip(together).filter(|it| !it.1.is_empty()) {
+            // Several nodes and several giulias share the cores only to save time, and a program
+            // that gets none of them is not sick. What holds is what is said of it alone.
+            eprintln!("among {} nodes: {}; again, alone", round.len(), said.join("; "));
+            found.extend(wrong(&otp, programs, mode));
+        }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
     record_live(&otp, test_name);

@@ -163,6 +163,12 @@ impl Connection {
         self.handle.shared.local.as_str()
     }
 
+    /// The port that was dialled: the node's own, or with `--at` the one that leads there. 0 where
+    /// the system did not say.
+    pub fn port(&self) -> u16 {
+        self.handle.shared.port
+    }
+
     /// What both sides can do; see [`flags`](crate::flags).
     pub fn flags(&self) -> u64 {
         self.handle.shared.flags

@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, watch};
 use self::suspects::Suspects;
 use crate::{
     Archive, Attempt, Bounds, Cancel, Error, EtsRatesRequest, ExplainRequest, FlameRequest,
-    MailboxRequest, ObserveRequest, ProcessRequest, Silent, TraceRequest, TraceSort, Watcher,
-    observe::observe_with,
+    MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, TraceRequest, TraceSort,
+    Watcher, observe::observe_with,
 };
 
 pub(crate) use picture::Painter;
@@ -88,6 +88,7 @@ pub async fn examine(
         name: request.name.clone(),
         command: None,
         trace: None,
+        redial: Redial::Careful,
     };
     // Two progress lines at once would overwrite each other.
     let quietly = Attempt { bounds: &bounds, progress: &Silent, ..attempt };

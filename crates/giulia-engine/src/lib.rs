@@ -68,7 +68,7 @@ pub use giulia_probe::{
 };
 pub use mailbox::{MailboxRequest, mailbox};
 pub use nodes::nodes;
-pub use observe::{ObserveRequest, Watcher, observe};
+pub use observe::{ObserveRequest, Redial, Watcher, observe};
 pub use process::{ProcessRequest, process};
 pub use project::{
     Application, FileKind, FileRole, Included, Includes, Layout, PROJECT_FILE_BYTES_MAX,

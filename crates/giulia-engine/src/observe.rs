@@ -9,6 +9,7 @@ mod keeping;
 mod machine;
 mod probe;
 mod recording;
+mod redial;
 mod workload;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -23,12 +24,14 @@ use giulia_probe::{
 use giulia_store::Store;
 use tokio::{sync::mpsc, time::Instant};
 
+pub use self::redial::Redial;
 use self::{
     alarms::Alarms,
     calls::{Calls, CallsLog, CallsTold},
     machine::{Do, Event, Machine},
     probe::{Pilot, Rhythm, Told},
     recording::Recording,
+    redial::{Registered, Room},
     workload::Running,
 };
 use crate::{
@@ -51,6 +54,10 @@ const BUDGET: Budget = Budget::ONE_PERCENT;
 /// Over which time that share is taken: shorter, and one dear look would count as a habit.
 const BUDGET_OVER_MS: u64 = 20_000;
 
+/// Between two questions to EPMD about a node that is not dialled, in milliseconds: a node takes
+/// longer to end and to start.
+const HELD_APART_MS: u64 = 500;
+
 /// What to watch for how long.
 #[derive(Debug, Clone)]
 pub struct ObserveRequest {
@@ -64,6 +71,8 @@ pub struct ObserveRequest {
     pub command: Option<Vec<String>>,
     /// What to count all the while.
     pub trace: Option<CountRequest>,
+    /// Whether it is dialled again where that may end it.
+    pub redial: Redial,
 }
 
 /// Whoever wants to know how it goes.
@@ -115,6 +124,8 @@ pub(crate) async fn observe_with(
     let attaching = remote::attach(node, access, cookie.clone(), to_attach.left());
     let link = to_attach.run("attaching", attaching).await?;
     let creation = link.connection().peer().creation;
+    let mut room = Room::default();
+    room.attached(port(&link, access), false);
     let mut pilot = Pilot::start(link, rhythm(node, request, access));
     let mut told = Vec::new();
     if request.trace.is_some() {
@@ -141,6 +152,7 @@ pub(crate) async fn observe_with(
         alarms: Alarms::default(),
         cost: CostMeter::default(),
         backoff: Backoff::new(),
+        room,
         dialled_to,
         dialled,
         workload: None,
@@ -159,6 +171,11 @@ pub(crate) async fn observe_with(
     }
     observing.run().await;
     observing.finish().await
+}
+
+/// Where EPMD says that it is, if EPMD said it.
+fn port(link: &Link, access: &Access) -> Option<u16> {
+    Some(link.connection().port()).filter(|it| *it != 0 && access.at.is_none())
 }
 
 fn rhythm(node: &str, request: &ObserveRequest, access: &Access) -> Rhythm {
@@ -215,8 +232,9 @@ struct Observing<'a> {
     alarms: Alarms,
     cost: CostMeter,
     backoff: Backoff,
-    dialled_to: mpsc::UnboundedSender<Result<Link, Error>>,
-    dialled: mpsc::UnboundedReceiver<Result<Link, Error>>,
+    room: Room,
+    dialled_to: mpsc::UnboundedSender<Dialled>,
+    dialled: mpsc::UnboundedReceiver<Dialled>,
     workload: Option<Running>,
     /// What was asked beside the ticks.
     answers: mpsc::UnboundedReceiver<Answer>,
@@ -230,11 +248,18 @@ struct Observing<'a> {
     failed: Option<Error>,
 }
 
+/// What came of looking for the node.
+enum Dialled {
+    Link(Result<Link, Error>),
+    /// Nobody dialled it.
+    Held(Registered),
+}
+
 /// What woke the loop.
 enum Woken {
     Stop,
     Told(Told),
-    Dialled(Result<Link, Error>),
+    Dialled(Dialled),
     WorkloadEnded(Option<i32>, Option<i32>),
     Answer(Answer),
     Time,
@@ -256,8 +281,9 @@ impl Observing<'_> {
                     }
                 }
                 Woken::Told(told) => self.told(told),
-                Woken::Dialled(Ok(link)) => self.attached(link),
-                Woken::Dialled(Err(error)) => self.not_attached(&error),
+                Woken::Dialled(Dialled::Link(Ok(link))) => self.attached(link),
+                Woken::Dialled(Dialled::Link(Err(error))) => self.not_attached(&error),
+                Woken::Dialled(Dialled::Held(registered)) => self.held(registered),
                 Woken::WorkloadEnded(exit_status, signal) => {
                     self.workload_ended(exit_status, signal, is_stopping);
                 }
@@ -406,6 +432,9 @@ impl Observing<'_> {
         }
         seen.taken_at = self.clock.now_rfc3339();
         let is_first = self.recording.session().ticks == 0;
+        if let Some(counts) = &seen.counts {
+            self.room.ticked(now_ms, counts.processes);
+        }
         // Before the machine speaks, which may end the session with this tick.
         self.recording.tick(now_ms, &mut seen);
         self.step(Event::Answered);
@@ -479,23 +508,46 @@ impl Observing<'_> {
     }
 
     fn dial(&mut self) {
+        let is_held = self.why_held().is_some();
         let (node, access, cookie) =
             (self.node.to_owned(), self.access.clone(), self.cookie.clone());
         let to = self.dialled_to.clone();
         tokio::spawn(async move {
-            let attached = remote::attach(&node, &access, cookie, access.timeout).await;
+            let dialled = if is_held {
+                Dialled::Held(registered(&node, &access).await)
+            } else {
+                Dialled::Link(remote::attach(&node, &access, cookie, access.timeout).await)
+            };
             // A session that ended meanwhile wants to hear of none.
-            to.send(attached).ok();
+            to.send(dialled).ok();
         });
+    }
+
+    /// Why dialling it may end it, where nobody said that it may.
+    fn why_held(&self) -> Option<String> {
+        let now_ms = self.now_ms();
+        self.room.why_not(now_ms).filter(|_| self.request.redial == Redial::Careful)
+    }
+
+    fn held(&mut self, registered: Registered) {
+        let now_ms = self.now_ms();
+        if self.room.registered(now_ms, registered) {
+            return self.dial();
+        }
+        let Some(why) = self.why_held() else { return self.dial() };
+        self.step(Event::Held { why, again_in_ms: HELD_APART_MS });
     }
 
     fn attached(&mut self, link: Link) {
         self.backoff.reset();
+        let port = port(&link, self.access);
         let pilot = Pilot::start(link, rhythm(self.node, self.request, self.access));
         let creation = pilot.creation();
         self.pilot = Some(pilot);
         self.cost.restart();
-        if std::mem::replace(&mut self.creation, creation) != creation {
+        let is_same = std::mem::replace(&mut self.creation, creation) == creation;
+        self.room.attached(port, is_same);
+        if !is_same {
             // What was switched on at a node that ended is gone with it.
             self.settle(Restored::NodeEnded);
         }
@@ -590,6 +642,21 @@ fn ended_text(ended: Ended) -> &'static str {
         Ended::WorkloadEnded => "the command ended",
         Ended::Failed => "it could not go on",
         Ended::Killed => "its giulia was killed",
+    }
+}
+
+/// What EPMD says of the node, who does not notice.
+async fn registered(node: &str, access: &Access) -> Registered {
+    if access.at.is_some() {
+        return Registered::Unknown;
+    }
+    match remote::registered(node, access).await {
+        Ok(Some(port)) => Registered::At(port),
+        Ok(None) => Registered::Gone,
+        Err(error) => {
+            tracing::debug!(%error, "EPMD was asked in vain");
+            Registered::Unknown
+        }
     }
 }
 

@@ -41,6 +41,16 @@ pub(crate) async fn epmd_names(
     Ok(epmd::names(host, port, sooner(allowed)).await?)
 }
 
+/// At which port EPMD knows a node, if it does; nobody dials the node.
+pub(crate) async fn registered(node: &str, access: &Access) -> Result<Option<u16>, Error> {
+    let target = target(node, access)?;
+    match epmd::port_please(&target.name, target.epmd_port, sooner(access.timeout)).await {
+        Ok(port) => Ok(Some(port)),
+        Err(error) if error.kind() == dist::ErrorKind::NodeUnknown => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Dials and stops at the challenge.
 pub(crate) async fn knock(node: &str, access: &Access, allowed: Duration) -> Result<Knock, Error> {
     let (target, tls, local) = (target(node, access)?, tls(access)?, local(access)?);

@@ -128,6 +128,9 @@ pub enum MarkKind {
     Restarted,
     /// A node of the same name is there and does not let us in; it is not asked again.
     Refused,
+    /// The node had hardly a process to spare, and dialling one without any ends it: it is not
+    /// dialled before EPMD says that it was started anew.
+    Held,
     /// The node let go of what we had switched on, because it did not hear from us in time.
     LeaseLapsed,
     /// Something was switched on.

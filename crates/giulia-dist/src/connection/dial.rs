@@ -36,19 +36,20 @@ pub(super) async fn connect(target: &Target, config: &Config) -> Result<Arc<Shar
         prefix: if tls.is_some() { Prefix::Four } else { Prefix::Two },
     };
     let tcp = dial(target, deadline).await?;
+    let port = tcp.peer_addr().map_or(0, |it| it.port());
     match &tls {
         Some(prepared) => {
             let stream = encrypt(target, prepared, tcp, deadline).await?;
             let shaken = shake(setup, stream, deadline, Some(prepared)).await?;
-            run(target, config, shaken)
+            run((target, port), config, shaken)
         }
-        None => run(target, config, shake(setup, tcp, deadline, None).await?),
+        None => run((target, port), config, shake(setup, tcp, deadline, None).await?),
     }
 }
 
 /// Puts the two tasks behind an established connection.
 fn run<S: AsyncRead + AsyncWrite + Send + 'static>(
-    target: &Target,
+    (target, port): (&Target, u16),
     config: &Config,
     (stream, rest, finish): (S, BytesMut, Finish),
 ) -> Result<Arc<Shared>, Error> {
@@ -62,7 +63,7 @@ fn run<S: AsyncRead + AsyncWrite + Send + 'static>(
         }
     };
     let (sender, outgoing) = mpsc::unbounded_channel();
-    let shared = Arc::new(Shared::new(established, config, sender));
+    let shared = Arc::new(Shared::new(established, port, config, sender));
     driver::start(&shared, stream, rest, outgoing, config.silence_max);
     Ok(shared)
 }

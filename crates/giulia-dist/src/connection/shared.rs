@@ -36,6 +36,8 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 pub(super) struct Shared {
     pub(super) peer: Peer,
     pub(super) local: Node,
+    /// The one that was dialled; 0 where the system did not say.
+    pub(super) port: u16,
     pub(super) flags: u64,
     pub(super) limits: Limits,
     /// The parent of all calls, and their group leader.
@@ -125,6 +127,7 @@ impl Request {
 impl Shared {
     pub(super) fn new(
         established: Established,
+        port: u16,
         config: &Config,
         outgoing: mpsc::UnboundedSender<Outgoing>,
     ) -> Self {
@@ -134,6 +137,7 @@ impl Shared {
             peer: Peer { name: peer.name, flags: peer.flags, creation: peer.creation },
             call_pid: pid_of(&local, 1, local_creation),
             local,
+            port,
             flags,
             limits: config.limits.clone(),
             creation: local_creation,

@@ -6,7 +6,7 @@ use giulia_model::{Counts, Schedulers, Snapshot};
 
 /// A count this close to its limit: the node dies when it gets there, and the last fifth goes
 /// fast when something leaks. The same as in the text of a snapshot.
-const LIMIT_SHARE: f64 = 0.8;
+pub(super) const LIMIT_SHARE: f64 = 0.8;
 /// It is over only below this, so that a count that swings around the line is told once.
 const LIMIT_SHARE_OVER: f64 = 0.75;
 /// A mailbox this long that still grows: a healthy server's is near empty, and from here on

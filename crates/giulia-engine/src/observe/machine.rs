@@ -28,6 +28,13 @@ pub(crate) enum Event {
         /// Milliseconds to wait; none where trying again is useless or does harm.
         again_in_ms: Option<u64>,
     },
+    /// It is not dialled, because that may end it.
+    Held {
+        /// Why, and what to do.
+        why: String,
+        /// Milliseconds until somebody looks again whether it may be.
+        again_in_ms: u64,
+    },
     /// The tick under way brought something.
     Answered,
     /// It brought nothing.
@@ -78,10 +85,10 @@ pub(crate) struct Machine {
 enum Phase {
     /// A tick can be asked for, or is under way.
     Attached { is_asking: bool, is_frozen: bool },
-    /// It is being dialled.
-    Dialling,
-    /// It is dialled at this time.
-    Waiting { until_ms: u64 },
+    /// It is being dialled, or where it was held, looked for.
+    Dialling { is_held: bool },
+    /// It is dialled at this time, or where it is held, somebody looks whether it may be.
+    Waiting { until_ms: u64, is_held: bool },
     /// It is not dialled any more.
     Refused,
     /// All is done.
@@ -142,7 +149,8 @@ impl Machine {
             (Phase::Finished, _) | (_, Some(_)) => "ending",
             (Phase::Attached { is_frozen: true, .. }, _) => "frozen",
             (Phase::Attached { .. }, _) => "attached",
-            (Phase::Dialling | Phase::Waiting { .. }, _) => "lost",
+            (Phase::Waiting { is_held: true, .. } | Phase::Dialling { is_held: true }, _) => "held",
+            (Phase::Dialling { .. } | Phase::Waiting { .. }, _) => "lost",
             (Phase::Refused, _) => "refused",
         }
     }
@@ -156,7 +164,7 @@ impl Machine {
         if let Some(ending) = self.ending {
             wakes = ending.until_ms;
         }
-        if let Phase::Waiting { until_ms } = self.phase {
+        if let Phase::Waiting { until_ms, .. } = self.phase {
             wakes = wakes.min(until_ms);
         }
         match (&self.phase, self.asked_at_ms) {
@@ -175,6 +183,7 @@ impl Machine {
             Event::NotAttached { why, again_in_ms } => {
                 self.on_not_attached(now_ms, &why, again_in_ms, &mut todo);
             }
+            Event::Held { why, again_in_ms } => self.on_held(now_ms, why, again_in_ms, &mut todo),
             Event::Answered => self.on_answered(now_ms, &mut todo),
             Event::Unanswered => self.on_unanswered(now_ms, &mut todo),
             Event::ConnectionEnded { why } => self.on_connection_ended(now_ms, why, &mut todo),
@@ -207,7 +216,7 @@ impl Machine {
         todo: &mut Vec<Do>,
     ) {
         if let Some(wait) = again_in_ms {
-            self.phase = Phase::Waiting { until_ms: now_ms + wait };
+            self.phase = Phase::Waiting { until_ms: now_ms + wait, is_held: false };
             return;
         }
         self.phase = Phase::Refused;
@@ -215,6 +224,14 @@ impl Machine {
             MarkKind::Refused,
             format!("the node is there and does not let us in, so it is not asked again: {why}"),
         ));
+    }
+
+    fn on_held(&mut self, now_ms: u64, why: String, again_in_ms: u64, todo: &mut Vec<Do>) {
+        let is_told = matches!(self.phase, Phase::Dialling { is_held: true });
+        self.phase = Phase::Waiting { until_ms: now_ms + again_in_ms, is_held: true };
+        if !is_told {
+            todo.push(Do::Mark(MarkKind::Held, why));
+        }
     }
 
     fn on_answered(&mut self, now_ms: u64, todo: &mut Vec<Do>) {
@@ -250,7 +267,7 @@ impl Machine {
             self.miss(self.asked_at_ms.unwrap_or(now_ms), 1, Why::Lost);
         }
         self.asked_at_ms = None;
-        self.phase = Phase::Dialling;
+        self.phase = Phase::Dialling { is_held: false };
         todo.push(Do::Mark(MarkKind::Lost, why));
         if self.ending.is_none() {
             todo.push(Do::Dial);
@@ -299,8 +316,8 @@ impl Machine {
         }
         self.freeze(now_ms, todo);
         match self.phase {
-            Phase::Waiting { until_ms } if now_ms >= until_ms => {
-                self.phase = Phase::Dialling;
+            Phase::Waiting { until_ms, is_held } if now_ms >= until_ms => {
+                self.phase = Phase::Dialling { is_held };
                 todo.push(Do::Dial);
             }
             Phase::Attached { is_asking: false, .. } if now_ms >= self.due_ms() => {
@@ -317,7 +334,7 @@ impl Machine {
                 self.skip_due(now_ms, why);
             }
             Phase::Attached { .. } => {}
-            Phase::Dialling | Phase::Waiting { .. } | Phase::Refused | Phase::Finished => {
+            Phase::Dialling { .. } | Phase::Waiting { .. } | Phase::Refused | Phase::Finished => {
                 self.skip_due(now_ms, Why::Lost);
             }
         }
@@ -540,6 +557,27 @@ mod tests {
                 missed,
             ]
         );
+    }
+
+    #[test]
+    fn a_node_that_is_held_is_told_of_once_and_looked_for_until_it_may_be_dialled() {
+        let held = || Event::Held { why: "full".to_owned(), again_in_ms: 500 };
+        let refused = || Event::NotAttached { why: "down".to_owned(), again_in_ms: Some(500) };
+        let mut machine = one_second();
+        let script = [(0, Event::Time), (5, Event::Answered), (600, lost("closed")), (601, held())];
+        let told = run(&mut machine, &script);
+        assert_eq!(told[1..], ["600 Lost: closed", "600 Dial", "601 Held: full"]);
+        assert_eq!((machine.state(), machine.wakes_at_ms()), ("held", 1000));
+        let script = [(1101, Event::Time), (1102, held()), (1602, Event::Time)];
+        assert_eq!(run(&mut machine, &script), ["1101 Dial", "1602 Dial"]);
+        assert_eq!(machine.state(), "held");
+        // It may be dialled now, is not there yet, and is again what it was before it was held.
+        run(&mut machine, &[(1603, refused())]);
+        assert_eq!(machine.state(), "lost");
+        let told = run(&mut machine, &[(2103, Event::Time), (2104, held())]);
+        assert_eq!(told, ["2103 Dial", "2104 Held: full"]);
+        let told = run(&mut machine, &[(2200, Event::Stop(Ended::Stopped))]);
+        assert!(told.last().is_some_and(|it| it.ends_with("finish Stopped")), "{told:?}");
     }
 
     #[test]

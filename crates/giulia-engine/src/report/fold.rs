@@ -181,7 +181,7 @@ impl Fold {
             }
             MarkKind::Returned => self.cost.latest = Impact::default(),
             MarkKind::Missed => self.explain(&mark),
-            MarkKind::Lost | MarkKind::Frozen | MarkKind::Refused => {
+            MarkKind::Lost | MarkKind::Frozen | MarkKind::Refused | MarkKind::Held => {
                 self.why = Some(mark.text.clone());
             }
             MarkKind::Attached

@@ -470,6 +470,7 @@ fn marks(it: &Report, page: &mut Page) {
             | MarkKind::Frozen
             | MarkKind::Lost
             | MarkKind::Refused
+            | MarkKind::Held
             | MarkKind::Restarted
             | MarkKind::LeaseLapsed
             | MarkKind::StoreFailed => Style::Warn,
@@ -503,6 +504,7 @@ pub(crate) fn kind(it: MarkKind) -> &'static str {
         MarkKind::Returned => "returned",
         MarkKind::Restarted => "restarted",
         MarkKind::Refused => "refused",
+        MarkKind::Held => "held",
         MarkKind::LeaseLapsed => "lease lapsed",
         MarkKind::Armed => "armed",
         MarkKind::Disarmed => "disarmed",

@@ -238,6 +238,77 @@ fn a_node_without_a_process_to_spare_outlasts_a_trace_and_nobody_who_dials_it() 
     });
 }
 
+/// Takes places for processes up to a number, shuts whoever is connected out after a while, and lets
+/// go of the places after another.
+const FILL_AND_SHUT_OUT: &str = "spawn(fun() ->
+    Fill = fun Fill(All) ->
+        case erlang:system_info(process_count) < ~MOST~ of
+            true -> try Fill([spawn(fun() -> receive stop -> ok end end) | All]) catch _:_ -> All end;
+            false -> All
+        end
+    end,
+    All = Fill([]),
+    timer:sleep(1500),
+    [erlang:disconnect_node(It) || It <- nodes(hidden)],
+    timer:sleep(~TIME~),
+    [It ! stop || It <- All]
+end), ok";
+
+/// A session in the foreground, with some ticks.
+fn session(home: &Home, node: &Node, args: &[&str]) -> std::process::Child {
+    let all = [&["observe", node.name(), "--every", "200ms"], args].concat();
+    let child = spawned(home.to(node, &all));
+    home.wait_for_ticks(3);
+    child
+}
+
+#[test]
+fn a_node_that_was_full_when_it_was_lost_is_not_dialled_before_it_was_started_anew() {
+    for_each_otp("giulia::a_node_that_was_full_when_it_was_lost_is_not_dialled", |otp| {
+        let (beside, home) = (Node::builder(otp).name("beside").start(), Home::new());
+        let small =
+            || Node::builder(otp).name("shop").args(["+P", "1024"]).epmd(beside.epmd()).start();
+        let node = small();
+        let child = session(&home, &node, &["--name", "full"]);
+        let seen = |kind: &str| crate::home::marks(&home.report("full")).contains(&kind);
+        let fill = FILL_AND_SHUT_OUT.replace("~MOST~", "9999");
+        node.eval(&fill.replace("~TIME~", "7000"));
+        wait("being held", || seen("held"));
+        let status = home.out(&["observe", "status", "--json"]);
+        let status: Value = serde_json::from_str(&status).unwrap();
+        assert_eq!(status["running"][0]["state"], "held", "{status}");
+        // Whoever dialled it now would end it. With room again it is not dialled either: who could
+        // know?
+        wait_for_room(&node);
+        thread::sleep(Duration::from_secs(2));
+        assert!(!seen("returned") && node.residue().count("nodes_hidden") == 0);
+        node.kill();
+        let again = small();
+        wait("the return", || seen("restarted"));
+        let ticks = home.report("full")["window"]["ticks"].as_u64().unwrap();
+        home.wait_for_ticks(ticks + 2);
+        signal(&child, "-INT");
+        told(&child.wait_with_output().unwrap(), 0);
+        let report = home.report("full");
+        let told_of: Vec<_> =
+            crate::home::marks(&report).into_iter().filter(|it| *it != "missed").collect();
+        assert_eq!(told_of, ["attached", "lost", "held", "restarted", "ended"]);
+        let marks = report["marks"].as_array().unwrap();
+        let held = marks.iter().find(|it| it["kind"] == "held").unwrap();
+        let why = held["text"].as_str().unwrap();
+        assert!(why.contains("of at most 1024 processes") && why.contains("--redial"), "{why}");
+        let text = home.out(&["report", "full"]).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("it is not dialled again"), "{text}");
+        // Who knows that there is room says so.
+        let child = session(&home, &again, &["--name", "always", "--redial", "always"]);
+        let fill = FILL_AND_SHUT_OUT.replace("~MOST~", "900");
+        again.eval(&fill.replace("~TIME~", "4000"));
+        wait("the same node", || crate::home::marks(&home.report("always")).contains(&"returned"));
+        signal(&child, "-INT");
+        told(&child.wait_with_output().unwrap(), 0);
+    });
+}
+
 #[test]
 fn processes_that_another_tool_traces_are_named_and_left_alone() {
     for_each_otp("giulia::processes_that_another_tool_traces_are_named", |otp| {

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
-    IN_BACKGROUND, Job, What, block_on,
+    IN_BACKGROUND, Job, What, WhenFull, block_on,
     control::Server,
     here,
     show::{Face, Show},
@@ -166,6 +166,9 @@ fn arguments(
     arguments.extend(what.trace.iter().map(|it| format!("--trace={it}")));
     if !what.trace.is_empty() {
         arguments.push(format!("--budget={}", what.budget));
+    }
+    if what.redial == WhenFull::Always {
+        arguments.push("--redial=always".to_owned());
     }
     for (key, value) in config.flags() {
         let flag = if key == "name" { "local-name".to_owned() } else { key.replace('_', "-") };

@@ -87,6 +87,7 @@ pub(super) async fn record(
         name: job.what.session_name.as_ref().map(|it| it.as_str().to_owned()),
         command: job.command.clone(),
         trace: job.what.counted()?,
+        redial: job.what.redial(),
     };
     let clock = Clock::system();
     let bounds = Bounds::new(access.timeout, cancel.stop());

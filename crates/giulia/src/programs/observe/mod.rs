@@ -5,8 +5,8 @@ mod control;
 mod here;
 mod show;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
-use giulia_engine::CountRequest;
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use giulia_engine::{CountRequest, Redial};
 use giulia_ops::{Budget, CallArg, NodeArg, SessionArg, Span};
 
 use crate::{
@@ -29,7 +29,8 @@ Ticks are recorded from the first one on, so nothing is lost when giulia is kill
 ends with its time, with Ctrl-C, or with COMMAND, whose exit status is passed on; then its report \
 is printed. With --trace, every call of the functions that the patterns mean is counted from before \
 COMMAND begins until after it ended, exactly, and the hottest are measured once. A node that freezes, ends or restarts does not end it: each is a mark in the session, \
-and giulia goes on when the node is back.
+and giulia goes on when the node is back; one that was near its limit of processes is not dialled \
+again before it was started anew.
 
 Examples:
   giulia observe shop@db1 --for 30s
@@ -62,6 +63,19 @@ struct What {
     /// name.
     #[arg(long, value_name = "PERCENT", default_value_t = Budget::default(), requires = "trace")]
     budget: Budget,
+    /// Whether a node that was near its limit of processes when it was lost is dialled again before
+    /// EPMD says that it was started anew: one without a process to spare ends when anybody dials it.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = WhenFull::Careful)]
+    redial: WhenFull,
+}
+
+/// What a session does with a node that has hardly a process to spare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhenFull {
+    /// Wait until it was started anew.
+    Careful,
+    /// Dial it.
+    Always,
 }
 
 /// What only watching in the foreground has.
@@ -101,6 +115,13 @@ struct Job {
 }
 
 impl What {
+    fn redial(&self) -> Redial {
+        match self.redial {
+            WhenFull::Careful => Redial::Careful,
+            WhenFull::Always => Redial::Always,
+        }
+    }
+
     /// What is counted, if anything is.
     fn counted(&self) -> anyhow::Result<Option<CountRequest>> {
         if self.trace.is_empty() {

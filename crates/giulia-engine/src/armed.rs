@@ -8,7 +8,7 @@ use std::{
 };
 
 use giulia_model::ArmedPattern;
-use giulia_probe::{Ledger, all_armed, disarm_left, leaves_patterns, still_armed};
+use giulia_probe::{Ledger, all_armed, disarm_left, dist, leaves_patterns, still_armed};
 use giulia_store::{ArmedFile, forget_armed, left_armed};
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,18 @@ struct Line {
     node: String,
     /// A node that was started again has another one, and has forgotten its patterns.
     creation: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     patterns: Vec<ArmedPattern>,
+    /// Functions that are another's by now, whatever the lines before say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    let_go: Vec<ArmedPattern>,
+}
+
+/// What giulias that are gone wrote down about a node.
+#[derive(Debug, Default)]
+struct Written {
+    patterns: Vec<ArmedPattern>,
+    let_go: Vec<ArmedPattern>,
 }
 
 /// The file of this process, made with the first thing that is written down.
@@ -52,17 +63,13 @@ pub(crate) fn ledger(folder: &Path) -> Arc<dyn Ledger> {
 
 impl Ledger for File {
     fn will_arm(&self, node: &str, creation: u32, patterns: &[ArmedPattern]) -> io::Result<()> {
-        let line = Line { node: node.to_owned(), creation, patterns: patterns.to_vec() };
-        let line = serde_json::to_string(&line)?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file = match open.file.take() {
-            Some(file) => file,
-            None => ArmedFile::begin(&self.folder).map_err(io::Error::other)?,
-        };
-        let written = file.append(&line).map_err(io::Error::other);
-        open.file = Some(file);
-        open.armed.extend_from_slice(patterns);
-        written
+        let (node, patterns) = (node.to_owned(), patterns.to_vec());
+        self.append(&Line { node, creation, patterns, let_go: Vec::new() })
+    }
+
+    fn let_go(&self, node: &str, creation: u32, patterns: &[ArmedPattern]) -> io::Result<()> {
+        let (node, let_go) = (node.to_owned(), patterns.to_vec());
+        self.append(&Line { node, creation, patterns: Vec::new(), let_go })
     }
 
     fn undone(&self, patterns: &[ArmedPattern]) {
@@ -80,6 +87,41 @@ impl Ledger for File {
     }
 }
 
+impl File {
+    fn append(&self, line: &Line) -> io::Result<()> {
+        let text = serde_json::to_string(line)?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = match open.file.take() {
+            Some(file) => file,
+            None => ArmedFile::begin(&self.folder).map_err(io::Error::other)?,
+        };
+        let written = file.append(&text).map_err(io::Error::other);
+        open.file = Some(file);
+        open.armed.extend_from_slice(&line.patterns);
+        written
+    }
+}
+
+impl Written {
+    /// Takes in the next line of a process: what it armed again is its own again.
+    fn add(&mut self, line: Line) {
+        let covers = |it: &ArmedPattern, function: &ArmedPattern| {
+            (&it.module, &it.kind) == (&function.module, &function.kind)
+                && it.function.as_ref().is_none_or(|it| Some(it) == function.function.as_ref())
+        };
+        self.let_go.retain(|it| !line.patterns.iter().any(|armed| covers(armed, it)));
+        self.patterns.extend(line.patterns);
+        self.let_go.extend(line.let_go);
+    }
+
+    /// What of it is still there.
+    async fn still_armed(&self, link: &Link) -> Result<Vec<ArmedPattern>, dist::Error> {
+        let mut left = still_armed(link, &self.patterns).await?;
+        left.retain(|it| !self.let_go.contains(it));
+        Ok(left)
+    }
+}
+
 /// Looks for what was left on a node, and removes what it may.
 pub(crate) async fn clean(
     node: &str,
@@ -93,7 +135,7 @@ pub(crate) async fn clean(
     }
     let asking = |it| Error::asking(node, &it);
     let (written, files) = written_down(link, folder);
-    let left = still_armed(link, &written).await.map_err(asking)?;
+    let left = written.still_armed(link).await.map_err(asking)?;
     if clean == Clean::No {
         return Ok(if left.is_empty() {
             Ok("nothing that this machine wrote down is still armed".to_owned())
@@ -105,7 +147,7 @@ pub(crate) async fn clean(
         });
     }
     let mut removed = disarm_left(link, &left).await.map_err(asking)?;
-    if still_armed(link, &written).await.map_err(asking)?.is_empty() {
+    if written.still_armed(link).await.map_err(asking)?.is_empty() {
         files.iter().for_each(forget_armed);
     }
     let mut others = all_armed(link).await.map_err(asking)?;
@@ -133,13 +175,10 @@ pub(crate) async fn clean(
 
 /// What giulias of this machine that are gone wrote down about this life of a node, and the files
 /// that say nothing else.
-fn written_down(
-    link: &Link,
-    folder: Option<&Path>,
-) -> (Vec<ArmedPattern>, Vec<giulia_store::LeftFile>) {
+fn written_down(link: &Link, folder: Option<&Path>) -> (Written, Vec<giulia_store::LeftFile>) {
     let peer = link.connection().peer();
     let name = peer.name.to_string();
-    let (mut patterns, mut files) = (Vec::new(), Vec::new());
+    let (mut written, mut files) = (Written::default(), Vec::new());
     for file in folder.map(left_armed).unwrap_or_default() {
         // The last line of a process that was killed may be cut; it was not armed then.
         let lines: Vec<Line> =
@@ -148,9 +187,12 @@ fn written_down(
             files.push(file);
         }
         let ours = lines.into_iter().filter(|it| it.node == name && it.creation == peer.creation);
-        patterns.extend(ours.flat_map(|it| it.patterns));
+        let mut of_process = Written::default();
+        ours.for_each(|it| of_process.add(it));
+        written.patterns.append(&mut of_process.patterns);
+        written.let_go.append(&mut of_process.let_go);
     }
-    (patterns, files)
+    (written, files)
 }
 
 /// `3 functions: lists:seq/2 (call_count), ...`.
@@ -199,6 +241,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_process_let_go_of_is_its_own_again_when_it_armed_it_again() {
+        let pattern = |function: Option<&str>, kind: &str| ArmedPattern {
+            module: "m".to_owned(),
+            function: function.map(|it| (it.to_owned(), 1)),
+            kind: kind.to_owned(),
+            match_spec: None,
+        };
+        let line = |patterns: Vec<ArmedPattern>, let_go: Vec<ArmedPattern>| Line {
+            node: String::new(),
+            creation: 1,
+            patterns,
+            let_go,
+        };
+        let counter = |it| pattern(it, "call_count");
+        let mut it = Written::default();
+        it.add(line(vec![counter(None)], Vec::new()));
+        it.add(line(Vec::new(), vec![counter(Some("f")), counter(Some("g"))]));
+        it.add(line(vec![counter(Some("g")), pattern(None, "call_time")], Vec::new()));
+        assert_eq!(it.let_go, [counter(Some("f"))]);
+        it.add(line(vec![counter(None)], Vec::new()));
+        assert_eq!((it.let_go.len(), it.patterns.len()), (0, 4));
+    }
+
+    #[test]
     fn what_was_left_is_told_and_removed_and_what_others_armed_is_asked_about() {
         let name = "armed::what_was_left_is_told_and_removed_and_what_others_armed_is_asked_about";
         for_each_otp(name, |otp| {
@@ -223,6 +289,9 @@ mod tests {
                 // A giulia that lives has left nothing.
                 assert!(look(Clean::No).await.is_ok());
                 node.eval("erlang:trace_pattern({inet, i, 0}, true, [call_count])");
+                // One that another tool has taken for its own by now is not what we left.
+                let let_go = giulia_model::Mfa::new("gen_event", "start", 0);
+                tracing.let_go(std::slice::from_ref(&let_go), &[]).await.unwrap();
                 let both = [keeper.custodian(), keeper.sentinel()].map(dist::term::Pid::local);
                 node.eval(&format!(
                     "Both = [list_to_pid(P) || P <- {both:?}], [erlang:suspend_process(P) || P <- Both],
@@ -235,7 +304,7 @@ mod tests {
                     assert!(look(Clean::Everything).await.is_ok());
                     return;
                 }
-                let n_left = armed(&node) - 1;
+                let n_left = armed(&node) - 2;
                 assert!(n_left > 80, "{n_left}");
                 let Err(left) = look(Clean::No).await else { panic!("nothing was left") };
                 let told = format!("left {n_left} functions armed: ");
@@ -243,9 +312,10 @@ mod tests {
                 assert!(left.finding.contains("gen_event:"), "{}", left.finding);
                 let Err(left) = look(Clean::WrittenDown).await else { panic!("the other's") };
                 assert!(left.finding.contains("inet:i/0 (call_count)"), "{}", left.finding);
-                assert_eq!((written(), armed(&node)), (0, 1));
+                assert!(left.finding.contains("gen_event:start/0"), "{}", left.finding);
+                assert_eq!((written(), armed(&node)), (0, 2));
                 let Ok(told) = look(Clean::Everything).await else { panic!("something stays") };
-                assert!(told.starts_with("removed from 1 function;"), "{told}");
+                assert!(told.starts_with("removed from 2 functions;"), "{told}");
                 assert_eq!(armed(&node), 0);
             });
         });

@@ -94,8 +94,8 @@ pub use samples::{
 };
 pub use session::{Change, Ended, Mark, MarkKind, Restored, Session, Workload};
 pub use session_trace::{
-    FunctionCalls, FunctionLost, SessionTrace, TraceBegan, TraceDelta, TraceEnded, TraceEvent,
-    TraceMeasured, TraceRecord, TraceStretch,
+    FunctionCalls, FunctionLost, SessionTrace, TakenOver, TraceBegan, TraceDelta, TraceEnded,
+    TraceEvent, TraceMeasured, TraceRecord, TraceStretch, TraceTookOver,
 };
 pub use snapshot::{NotSeen, Snapshot};
 pub use surroundings::{

@@ -33,6 +33,8 @@ pub enum TraceEvent {
     Began(TraceBegan),
     /// They were read.
     Counted(TraceDelta),
+    /// Modules that were loaded since the reading before have counters too.
+    TookOver(TraceTookOver),
     /// Own time and words of the hottest were measured.
     Measured(Box<TraceMeasured>),
     /// The stretch is over.
@@ -73,6 +75,16 @@ pub struct TraceDelta {
     pub left_out: Vec<LeftOut>,
     /// Estimate of what the counters cost meanwhile, of the time of all schedulers, 0 to 1.
     pub counters_share: f64,
+}
+
+/// Modules that the patterns mean and that were loaded after arming: counted from the end of this
+/// record on, and not there yet at its beginning.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TraceTookOver {
+    /// Their atoms.
+    pub modules: Vec<String>,
+    /// How many functions they have.
+    pub functions: u64,
 }
 
 /// Calls of one function.
@@ -139,7 +151,7 @@ pub struct SessionTrace {
     /// Spans between the first arming and the end in which nothing was counted.
     pub gaps: Vec<Gap>,
     /// Whether every call of every function below, between the first arming and the last reading, is
-    /// in its figure: no gap, and the last reading was of stopped counters.
+    /// in its figure: no gap, nothing taken over later, and the last reading was of stopped counters.
     pub complete: bool,
     /// Modules with a counter, at the last arming.
     pub modules_counted: u64,
@@ -167,12 +179,27 @@ pub struct SessionTrace {
     /// Other tools that traced this node.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_tracers: Vec<String>,
+    /// Modules that were loaded after arming and are counted from then on; what was called in between
+    /// is in no figure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_over: Vec<TakenOver>,
     /// Modules that the patterns mean and that were loaded after arming; not counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub loaded_meanwhile: Vec<String>,
     /// What could not be seen, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_seen: Vec<NotSeen>,
+}
+
+/// A module that was counted from the middle of a session on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TakenOver {
+    /// Its atom.
+    pub module: String,
+    /// It was not loaded yet, in milliseconds from the start of the session.
+    pub absent_at_ms: u64,
+    /// Its counters were there, in milliseconds from the start of the session.
+    pub from_ms: u64,
 }
 
 /// Time in which counters ran without a break.

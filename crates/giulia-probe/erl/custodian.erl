@@ -15,7 +15,8 @@
 %% Understands `renew`, `{sink, Ref, Pid}`, `{arm, Ref, Id, Steps, Undo}`, `{disarm, Ref, Id}` and
 %% `stop`; answers with `{done, Ref, {ok, Results} | {Class, Reason}}`. `Undo` is `none`, `{told, Steps}` (the sentinel could do it as well) or
 %% `{own, Steps}`, `{own, M, F}` (the VM does it when this process ends; the latter with the results
-%% of arming as arguments). All that arms can be asked again: a reply may have been lost.
+%% of arming as arguments). All that arms can be asked again: a reply may have been lost. `Steps` may be
+%% `replace`: what is armed as `Id` stays as it is and is undone by these steps from now on.
 %%
 %% Ends with `{restored | partly, Why, [{Id, ok | {Class, Reason}}]}`, which its link tells giulia.
 -module(custodian).
@@ -38,11 +39,12 @@ ask({Form, Client, Sentinel, LeaseMs, Then}) ->
                 erlang:cancel_timer(Lease),
                 {Watch, erlang:start_timer(LeaseMs - LeaseMs div 10, erlang:self(), lease), Armed, Sinks};
             {arm, Ref1, Id1, Steps, Undo1} ->
-                case lists:keyfind(Id1, 1, Armed) of
-                    {_, _, Made} ->
-                        erlang:send(Client, {done, Ref1, Made}, [nosuspend, noconnect]),
-                        {Watch, Lease, Armed, Sinks};
+                Before = lists:keyfind(Id1, 1, Armed),
+                case Before =:= false orelse Steps =:= replace of
                     false ->
+                        erlang:send(Client, {done, Ref1, erlang:element(3, Before)}, [nosuspend, noconnect]),
+                        {Watch, Lease, Armed, Sinks};
+                    true ->
                         Known =
                             case Undo1 of
                                 {told, Told} ->
@@ -59,13 +61,16 @@ ask({Form, Client, Sentinel, LeaseMs, Then}) ->
                                 erlang:process_flag(priority, normal),
                                 Result =
                                     try
-                                        {ok, [erlang:apply(M1, F1, A1) || {M1, F1, A1} <- Steps]}
+                                        case Before of
+                                            false -> {ok, [erlang:apply(M1, F1, A1) || {M1, F1, A1} <- Steps]};
+                                            _ -> erlang:element(3, Before)
+                                        end
                                     catch Class1:Reason1 -> {Class1, Reason1}
                                     end,
                                 erlang:process_flag(priority, high),
                                 erlang:send(Client, {done, Ref1, Result}, [nosuspend, noconnect]),
                                 %% What raised may be half made: it is undone with all others.
-                                {Watch, Lease, [{Id1, Undo1, Result} | Armed], Sinks}
+                                {Watch, Lease, [{Id1, Undo1, Result} | lists:keydelete(Id1, 1, Armed)], Sinks}
                         end
                 end;
             {disarm, Ref2, Id2} ->

@@ -203,6 +203,11 @@ impl Keeper {
     /// Makes one more part of a named setting, which begins with its first part, and returns what
     /// its steps returned. Who adds parts sees to it that each fits into a message.
     pub(crate) async fn extend(&self, part: Steps) -> Result<Vec<Term<'static>>, Error> {
+        self.extend_by(part).await.map(|(_, made)| made)
+    }
+
+    /// The same, with the part's number, by which its undoing can be replaced.
+    pub(crate) async fn extend_by(&self, part: Steps) -> Result<(u64, Vec<Term<'static>>), Error> {
         let _changing = self.changing.lock().await;
         let name = part.name.clone();
         let is_first = !self.shared.is_whole(&name);
@@ -210,14 +215,30 @@ impl Keeper {
             self.disarm_all(&name).await?;
             self.shared.begin(&name);
         }
-        let made = self.arm_part(&name, part).await;
+        let id = self.new_id();
+        let made = self.arm_part((&name, id), part).await;
         match &made {
             Ok(_) if is_first => self.shared.made(&name),
             Err(_) if is_first => drop(self.disarm_all(&name).await),
             // A later part that failed is undone with the others.
             Ok(_) | Err(_) => {}
         }
-        made
+        made.map(|made| (id, made))
+    }
+
+    /// Replaces how a part is undone; what is made stays as it is. The sentinel knows before the
+    /// custodian, and at each moment either way undoes what is still ours.
+    pub(crate) async fn undo_by(&self, name: &str, part: u64, undo: Undo) -> Result<(), Error> {
+        let _changing = self.changing.lock().await;
+        if !self.shared.parts_of(name).contains(&part) {
+            return Ok(());
+        }
+        let undo = Steps { name: name.to_owned(), apply: Vec::new(), undo }.undo_term();
+        let replace = |request| {
+            let (request, part) = (Term::uint(request), Term::uint(part));
+            Term::tuple([Term::atom("arm"), request, part, Term::atom("replace"), undo.clone()])
+        };
+        self.ask(replace).await.map(drop)
     }
 
     /// Undoes all parts of a named setting, the last one first.
@@ -329,12 +350,12 @@ impl Keeper {
         let started = Sink::start(self.link.connection()).await?;
         self.end_first(started.pid()).await?;
         let session = setting::session(&Term::Pid(started.pid().clone()));
-        let created = self.arm_part(name, session).await?;
+        let created = self.arm_part((name, self.new_id()), session).await?;
         let [session] = created.as_slice() else {
             let text = "creating a trace session did not return one";
             return Err(Error::new(ErrorKind::Protocol, text));
         };
-        let made = self.arm_part(name, limits.part(session)).await?;
+        let made = self.arm_part((name, self.new_id()), limits.part(session)).await?;
         *sink = Some(started);
         Ok(made)
     }
@@ -342,14 +363,17 @@ impl Keeper {
     async fn arm_parts(&self, name: &str, parts: Vec<Steps>) -> Result<Vec<Term<'static>>, Error> {
         let mut results = Vec::new();
         for part in parts {
-            results.extend(self.arm_part(name, part).await?);
+            results.extend(self.arm_part((name, self.new_id()), part).await?);
         }
         Ok(results)
     }
 
     /// Makes one part and returns the results of its steps.
-    async fn arm_part(&self, name: &str, part: Steps) -> Result<Vec<Term<'static>>, Error> {
-        let id = self.new_id();
+    async fn arm_part(
+        &self,
+        (name, id): (&str, u64),
+        part: Steps,
+    ) -> Result<Vec<Term<'static>>, Error> {
         self.shared.add_part(name, id);
         let (steps, undo) = (part.apply_term(), part.undo_term());
         let arm = |request| {

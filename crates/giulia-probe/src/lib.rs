@@ -77,7 +77,8 @@ pub use probes::{
     bytecode::{NoBytecode, loaded_bytecode, loaded_file, loaded_md5},
     dump::{DumpOptions, dump},
     functions::{
-        ChosenModule, FUNCTIONS_MAX, Missing, NotResolved, Resolved, loaded_modules, resolve,
+        ChosenModule, FUNCTIONS_MAX, Missing, NotResolved, Resolved, loaded_modules, loaded_sum,
+        resolve,
     },
     process::{NoProcess, ProcessOptions, process},
     stacks::{CannotSample, StackOptions, Stacks},

@@ -22,6 +22,7 @@
 mod arming;
 mod foreign;
 mod leftover;
+mod letting_go;
 mod reading;
 mod refusal;
 mod sink;
@@ -48,6 +49,7 @@ use crate::{
     keeper::setting,
     link::HEAP_WORDS,
 };
+use letting_go::{LetGo, Part};
 use sink::Sink;
 
 pub use arming::{Armed, NotArmed, WhyNot};
@@ -71,6 +73,9 @@ pub struct Tracing {
     /// What is armed and what is paused, to arm nothing of ours a second time.
     armed: std::sync::Mutex<HashSet<(Armable, Kind)>>,
     paused: std::sync::Mutex<HashSet<(Armable, Counter)>>,
+    /// Counters of calls by what undoes them, before OTP 27, and those that are another's by now.
+    parts: std::sync::Mutex<Vec<Part>>,
+    let_go: std::sync::Mutex<LetGo>,
     /// What is in the ledger of the link.
     written: std::sync::Mutex<Vec<ArmedPattern>>,
 }
@@ -162,6 +167,8 @@ impl Tracing {
             sink_pid,
             armed: std::sync::Mutex::default(),
             paused: std::sync::Mutex::default(),
+            parts: std::sync::Mutex::default(),
+            let_go: std::sync::Mutex::default(),
             written: std::sync::Mutex::default(),
         })
     }
@@ -326,11 +333,21 @@ impl Tracing {
         argument: Term<'static>,
         undo: Undo,
     ) -> Result<Term<'static>, Error> {
+        self.evaluate_by(form, argument, undo).await.map(|(_, told)| told)
+    }
+
+    /// The same, with the number of the part, by which its undoing can be replaced.
+    async fn evaluate_by(
+        &self,
+        form: Form,
+        argument: Term<'static>,
+        undo: Undo,
+    ) -> Result<(u64, Term<'static>), Error> {
         let steps = Steps { name: self.name.clone(), apply: vec![evaluated(form, argument)], undo };
-        let mut told = self.keeper.extend(steps).await?;
+        let (id, mut told) = self.keeper.extend_by(steps).await?;
         match told.pop() {
             Some(Term::List(mut values)) if values.len() == 1 => {
-                Ok(values.pop().unwrap_or(Term::Nil))
+                Ok((id, values.pop().unwrap_or(Term::Nil)))
             }
             other => Err(crate::answer::unexpected(&other.unwrap_or(Term::Nil)).into()),
         }

@@ -121,11 +121,28 @@ pub(super) fn mark(event: &TraceEvent) -> Option<(MarkKind, String)> {
             let text = format!("no longer counted: {}{more}: {why}", named.join(", "));
             Some((MarkKind::Alarm, text))
         }
+        TraceEvent::TookOver(it) => {
+            let named: Vec<&str> = it.modules.iter().take(LOST_SHOWN).map(|it| bare(it)).collect();
+            let more = match it.modules.len().saturating_sub(named.len()) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let text = format!(
+                "switched on: call counters on {} functions of what was loaded meanwhile: {}{more}",
+                it.functions,
+                named.join(", ")
+            );
+            Some((MarkKind::Armed, text))
+        }
         TraceEvent::Counted(_)
         | TraceEvent::Measured(_)
         | TraceEvent::Ended(_)
         | TraceEvent::Totals(_) => None,
     }
+}
+
+fn bare(module: &str) -> &str {
+    module.strip_prefix("Elixir.").unwrap_or(module)
 }
 
 /// What a session was told of its counters: records with their stretch and their time in the

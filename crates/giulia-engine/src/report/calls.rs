@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use giulia_model::{
-    Gap, LeftOut, Mfa, NotSeen, Own, SessionTrace, TraceBegan, TraceDelta, TraceEvent,
-    TraceMeasured, TraceRecord, TraceStretch, TracedFunction, TracedModule,
+    Gap, LeftOut, Mfa, NotSeen, Own, SessionTrace, TakenOver, TraceBegan, TraceDelta, TraceEvent,
+    TraceMeasured, TraceRecord, TraceStretch, TraceTookOver, TracedFunction, TracedModule,
 };
 
 /// Functions that are kept: more than a session counts ([`giulia_probe::FUNCTIONS_MAX`] at once), and
@@ -44,6 +44,7 @@ impl CallsFold {
         match record.event {
             TraceEvent::Began(began) => self.began(from_ms, to_ms, began),
             TraceEvent::Counted(delta) => self.counted(to_ms, delta),
+            TraceEvent::TookOver(taken) => self.took_over((from_ms, to_ms), &taken),
             TraceEvent::Measured(measured) => self.measured(*measured),
             TraceEvent::Ended(ended) => {
                 let loaded = ended.loaded_meanwhile.iter().map(|it| short(it));
@@ -96,6 +97,17 @@ impl CallsFold {
             }
         }
         self.left_out(delta.left_out);
+    }
+
+    fn took_over(&mut self, (absent_at_ms, from_ms): (u64, u64), taken: &TraceTookOver) {
+        self.sums.functions_counted = self.sums.functions_counted.saturating_add(taken.functions);
+        for module in taken.modules.iter().map(|it| short(it)) {
+            self.sums.modules_counted = self.sums.modules_counted.saturating_add(1);
+            let is_known = self.sums.taken_over.iter().any(|it| it.module == module);
+            if !is_known && self.sums.taken_over.len() < NAMED_MAX {
+                self.sums.taken_over.push(TakenOver { module, absent_at_ms, from_ms });
+            }
+        }
     }
 
     fn measured(&mut self, it: TraceMeasured) {
@@ -171,7 +183,10 @@ impl CallsFold {
         }
         self.close();
         let mut sums = self.sums;
-        sums.complete = self.was_paused && sums.gaps.is_empty() && self.n_refused == 0;
+        sums.complete = self.was_paused
+            && sums.gaps.is_empty()
+            && sums.taken_over.is_empty()
+            && self.n_refused == 0;
         if self.n_refused > 0 {
             sums.not_seen.push(NotSeen {
                 what: "functions".to_owned(),
@@ -189,10 +204,14 @@ impl CallsFold {
             sums.functions.push(row);
         }
         let (calls, counted_ms) = (sums.calls, sums.counted_ms);
+        let taken = sums.taken_over.iter().map(|it| &it.module);
+        let windows: BTreeMap<String, u64> =
+            taken.map(|it| (it.clone(), counted_since(it, &sums))).collect();
         sums.modules = modules.into_values().collect();
         for it in &mut sums.modules {
             it.share = super::tally::share(it.calls, calls);
-            it.calls_per_s = per_s(it.calls, counted_ms);
+            it.calls_per_s =
+                per_s(it.calls, windows.get(&it.module).copied().unwrap_or(counted_ms));
         }
         let order = |calls: Option<u64>| std::cmp::Reverse(calls.unwrap_or_default());
         sums.functions.sort_by_key(|it| (order(it.calls), it.mfa()));
@@ -205,21 +224,31 @@ impl CallsFold {
 }
 
 fn row(mfa: &Mfa, it: Function, sums: &SessionTrace) -> TracedFunction {
+    let window_ms = counted_since(&mfa.module, sums);
     let mut row = TracedFunction {
         module: mfa.module.clone(),
         name: mfa.function.clone(),
         arity: mfa.arity,
-        window_ms: as_f64(sums.counted_ms),
+        window_ms: as_f64(window_ms),
         own: it.own,
         ..TracedFunction::default()
     };
     if it.lost.is_none() {
         row.calls = Some(it.calls);
-        row.calls_per_s = Some(per_s(it.calls, sums.counted_ms));
+        row.calls_per_s = Some(per_s(it.calls, window_ms));
         row.share = Some(super::tally::share(it.calls, sums.calls));
     }
     row.lost = it.lost;
     row
+}
+
+/// How long a module was counted: of one that was taken over, from then on.
+fn counted_since(module: &str, sums: &SessionTrace) -> u64 {
+    let Some(taken) = sums.taken_over.iter().find(|it| it.module == module) else {
+        return sums.counted_ms;
+    };
+    let since = |it: &TraceStretch| it.to_ms.saturating_sub(it.from_ms.max(taken.from_ms));
+    sums.stretches.iter().map(since).fold(0, u64::saturating_add).min(sums.counted_ms)
 }
 
 fn module(module: &mut TracedModule, row: &TracedFunction) {
@@ -340,6 +369,24 @@ mod tests {
         );
         assert_eq!((it.counted_ms, it.functions[0].calls), (2000, Some(20)));
         assert_eq!(it.functions[0].calls_per_s, Some(10.0));
+    }
+
+    #[test]
+    fn what_was_taken_over_has_its_own_window_and_is_not_complete() {
+        let taken = TraceTookOver { modules: vec!["m".to_owned()], functions: 3 };
+        let it = folded(vec![
+            began(0),
+            counted(3000, &[], &[]),
+            record(2000, 3000, TraceEvent::TookOver(taken.clone())),
+            counted(4000, &[("a", 10)], &[]),
+            ended(5000, None),
+        ]);
+        assert!(!it.complete);
+        assert_eq!((it.functions_counted, it.modules_counted), (5, 2));
+        let known = TakenOver { module: "m".to_owned(), absent_at_ms: 2000, from_ms: 3000 };
+        assert_eq!(it.taken_over, [known]);
+        assert_eq!((it.counted_ms, it.functions[0].window_ms), (5000, 2000.0));
+        assert_eq!((it.functions[0].calls_per_s, it.modules[0].calls_per_s), (Some(5.0), 5.0));
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use giulia_model::{FunctionPattern, LeftOut, Mfa, NotSeen};
+use giulia_model::{FunctionPattern, LeftOut, Mfa, NotSeen, TraceTookOver};
 use giulia_probe::{
-    Armable, Armed, Busy, Counter, NotArmed, Reading, Resolved, Tracing, WhyNot, busy, dist,
-    resolve,
+    Armable, Armed, Busy, ChosenModule, Counter, NotArmed, Reading, Resolved, Tracing, WhyNot,
+    busy, dist, loaded_sum, resolve,
 };
 use tokio::time::Instant;
 
@@ -20,7 +20,7 @@ use super::{
 use crate::{Attempt, Bounds, Error, ErrorKind, remote::Link};
 
 /// How long all functions are counted before they have a price.
-const PRICING: Duration = Duration::from_millis(50);
+pub(super) const PRICING: Duration = Duration::from_millis(50);
 /// When measuring begins: after this part of the window, so that prices are those of a longer time.
 const BEFORE_MEASURING: u32 = 5;
 /// Between two looks at whether counting still keeps within its budget, and whether counters are
@@ -66,6 +66,9 @@ pub(super) struct Counting<'a> {
     pub(super) armed: Vec<Armable>,
     /// Modules that the patterns meant at that time.
     known: HashSet<String>,
+    /// Which modules were loaded when it was looked last.
+    loaded: Option<u64>,
+    pub(super) looked_for_modules_at: Instant,
     /// The functions of them.
     pub(super) functions: HashSet<Mfa>,
     /// When the last counter was there.
@@ -76,6 +79,8 @@ pub(super) struct Counting<'a> {
     /// Calls a second between the last two looks.
     pub(super) rates: HashMap<Mfa, f64>,
     pub(super) lost: HashMap<Mfa, String>,
+    /// Those of them that whatever we do leaves alone.
+    let_go: HashSet<Mfa>,
     /// Whether nothing was read yet.
     is_fresh: bool,
     /// Those that were priced and are too dear, since [`Counting::arm`].
@@ -112,13 +117,16 @@ impl<'a> Counting<'a> {
         resolved: &Resolved,
         bounds: &'a Bounds,
     ) -> Result<Self, Failed> {
-        let wanted = armables(resolved);
+        let wanted = armables(&resolved.modules);
         let arming = async { Ok(tracing.count(&wanted, &[Counter::Calls]).await) };
         let began = Instant::now();
         let armed = bounds.at_most(ARMING).run("arming", arming).await??;
         let mut it = Self::new(link, tracing, bounds, middle(began));
         it.known = resolved.modules.iter().map(|it| it.module.clone()).collect();
-        it.take(armed, resolved)?;
+        let taken = it.take(armed, &resolved.modules);
+        if it.armed.is_empty() && !taken.is_empty() {
+            return Err(Failed::Taken(taken));
+        }
         Ok(it)
     }
 
@@ -129,22 +137,25 @@ impl<'a> Counting<'a> {
             bounds,
             armed: Vec::new(),
             known: HashSet::new(),
+            loaded: None,
+            looked_for_modules_at: armed_at,
             functions: HashSet::new(),
             armed_at,
             seen: HashMap::new(),
             seen_at: armed_at,
             rates: HashMap::new(),
             lost: HashMap::new(),
+            let_go: HashSet::new(),
             is_fresh: true,
             dropped: Vec::new(),
             counted: Counted::default(),
         }
     }
 
-    /// What carries a counter, and what does not.
-    fn take(&mut self, armed: Armed, resolved: &Resolved) -> Result<(), Failed> {
+    /// What carries a counter, and what does not; the names of what others have.
+    fn take(&mut self, armed: Armed, modules: &[ChosenModule]) -> Vec<String> {
         let of_module: HashMap<&str, _> =
-            resolved.modules.iter().map(|it| (it.module.as_str(), it)).collect();
+            modules.iter().map(|it| (it.module.as_str(), it)).collect();
         for (what, _) in armed.armed {
             match &what {
                 Armable::Function(mfa) => {
@@ -159,13 +170,9 @@ impl<'a> Counting<'a> {
             }
             self.armed.push(what);
         }
+        self.counted.left_out.extend(armed.not_armed.iter().map(not_armed));
         let taken = |it: &&NotArmed| matches!(it.why, WhyNot::Traced(_));
-        if self.armed.is_empty() && armed.not_armed.iter().any(|it| taken(&it)) {
-            let names = armed.not_armed.iter().filter(taken).map(|it| it.what.to_string());
-            return Err(Failed::Taken(names.collect()));
-        }
-        self.counted.left_out = armed.not_armed.iter().map(not_armed).collect();
-        Ok(())
+        armed.not_armed.iter().filter(taken).map(|it| it.what.to_string()).collect()
     }
 
     /// Counts everything for a moment, and takes the counters away that would be too dear.
@@ -209,6 +216,7 @@ impl<'a> Counting<'a> {
         };
         self.rates = self.seen.iter().map(rate).collect();
         self.seen_at = at;
+        self.let_go().await?;
         if let Some(room) = room {
             self.leave_out(room).await?;
         }
@@ -228,6 +236,10 @@ impl<'a> Counting<'a> {
                 continue;
             }
             told.insert(function.clone());
+            if self.lost.contains_key(&function) {
+                // What it says by now is another's.
+                continue;
+            }
             let earlier = before.get(&function).copied().unwrap_or_default();
             match counted {
                 giulia_probe::Counted::Calls(calls) if calls >= earlier => {
@@ -249,6 +261,69 @@ impl<'a> Counting<'a> {
         }
     }
 
+    /// Leaves alone from here on what was lost: before OTP 27 it is another tool's by now, and what we
+    /// pause or undo would be theirs.
+    async fn let_go(&mut self) -> Result<(), Failed> {
+        let new: Vec<Mfa> =
+            self.lost.keys().filter(|it| !self.let_go.contains(*it)).cloned().collect();
+        if self.tracing.is_isolated() || new.is_empty() {
+            return Ok(());
+        }
+        self.let_go.extend(new.iter().cloned());
+        let mut modules: Vec<String> = new.iter().map(|it| it.module.clone()).collect();
+        modules.sort();
+        modules.dedup();
+        let left: HashSet<&str> = self
+            .functions
+            .iter()
+            .filter(|it| !self.let_go.contains(*it))
+            .map(|it| it.module.as_str())
+            .collect();
+        modules.retain(|it| !left.contains(it.as_str()));
+        match self.tracing.let_go(&new, &modules).await {
+            Err(error) if error.kind() == dist::ErrorKind::Request => {
+                let what = "counters that another tool set back".to_owned();
+                let why = format!("they may be removed with ours at the end: {error}");
+                self.counted.not_seen.push(NotSeen { what, why });
+                Ok(())
+            }
+            told => Ok(told?),
+        }
+    }
+
+    /// Puts counters on modules that the patterns mean and that were loaded since; which those are.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    pub(super) async fn take_over(
+        &mut self,
+        patterns: &[FunctionPattern],
+    ) -> Result<Option<TraceTookOver>, Failed> {
+        let began = Instant::now();
+        let sum = loaded_sum(self.link).await?;
+        if self.loaded == Some(sum) {
+            self.looked_for_modules_at = began;
+            return Ok(None);
+        }
+        // Patterns that mean too much by now are told at the end, as what was not counted.
+        let Ok(now) = resolve(self.link, patterns).await else { return Ok(None) };
+        self.loaded = Some(sum);
+        self.looked_for_modules_at = began;
+        let is_new = |it: &ChosenModule| !self.known.contains(&it.module);
+        let new: Vec<ChosenModule> = now.modules.into_iter().filter(is_new).collect();
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let armed = self.tracing.count(&armables(&new), &[Counter::Calls]).await?;
+        let mut modules: Vec<String> =
+            armed.armed.iter().map(|(it, _)| it.module().to_owned()).collect();
+        modules.dedup();
+        let functions = armed.functions;
+        self.known.extend(new.iter().map(|it| it.module.clone()));
+        self.take(armed, &new);
+        Ok((!modules.is_empty()).then_some(TraceTookOver { modules, functions }))
+    }
+
     async fn leave_out(&mut self, room: Room) -> Result<(), Failed> {
         let mut functions: Vec<(&Mfa, f64)> =
             self.rates.iter().map(|(mfa, rate)| (mfa, *rate)).collect();
@@ -262,8 +337,7 @@ impl<'a> Counting<'a> {
         if dear.is_empty() {
             return Ok(());
         }
-        let what: Vec<Armable> =
-            dear.iter().map(|(mfa, _)| Armable::Function(mfa.clone())).collect();
+        let what: Vec<Mfa> = dear.iter().map(|(mfa, _)| mfa.clone()).collect();
         self.tracing.uncount(&what).await?;
         for (mfa, rate) in dear {
             self.functions.remove(&mfa);
@@ -349,6 +423,10 @@ impl<'a> Counting<'a> {
 
     /// Stops the counters and reads them: no call until then is missing.
     pub(super) async fn stop_and_read(&mut self) -> Result<(), Failed> {
+        if !self.tracing.is_isolated() {
+            // What another tool armed on its own since the last look is not ours to stop.
+            self.look_or_go_on(None).await?;
+        }
         let began = Instant::now();
         self.tracing.pause(&self.armed, &[Counter::Calls]).await?;
         let stopped_at = middle(began);
@@ -366,7 +444,7 @@ impl<'a> Counting<'a> {
         let before = std::mem::take(&mut self.seen);
         self.sort(readings, &before);
         self.seen_at = stopped_at;
-        Ok(())
+        self.let_go().await
     }
 
     /// Modules that the patterns mean now and that were not there before.
@@ -424,9 +502,9 @@ impl From<Error> for Failed {
     }
 }
 
-fn armables(resolved: &Resolved) -> Vec<Armable> {
+fn armables(modules: &[ChosenModule]) -> Vec<Armable> {
     let mut all = Vec::new();
-    for it in &resolved.modules {
+    for it in modules {
         if it.is_whole {
             all.push(Armable::Module(it.module.clone()));
         } else {

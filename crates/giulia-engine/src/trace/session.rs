@@ -20,7 +20,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     AFTER, ARMING,
-    counting::{Counting, Failed},
+    counting::{Counting, Failed, PRICING},
     document, measuring, not_resolved, nothing_meant,
     plan::Room,
     stop,
@@ -211,9 +211,7 @@ impl Stretch<'_> {
             }
             let began = Instant::now();
             let looked = it.look(room).await;
-            let took = began.elapsed();
-            next =
-                began + self.every.max(took.saturating_mul(READING_SHARE).min(READINGS_APART_MAX));
+            next = self.after(began);
             if let Err(failed) = looked {
                 // Counters go on where only an answer is missing.
                 if self.link.connection().is_closed() {
@@ -230,10 +228,39 @@ impl Stretch<'_> {
             if has_news || Instant::now() >= reader.record_at {
                 reader.record(room);
             }
+            if self.take_over(it, keeper).await {
+                // What they cost is known after a moment.
+                next = Instant::now() + PRICING;
+            } else {
+                next = self.after(began);
+            }
             let is_called = it.rates.values().any(|rate| *rate > 0.0);
             if !is_measured && is_called && it.armed_at.elapsed() >= MEASURED_WITHIN / 10 {
                 is_measured = true;
                 self.measure(it, room).await;
+            }
+        }
+    }
+
+    /// When the next reading is due after one that began then and is over.
+    fn after(&self, began: Instant) -> Instant {
+        let rest = began.elapsed().saturating_mul(READING_SHARE).min(READINGS_APART_MAX);
+        began + self.every.max(rest)
+    }
+
+    /// Takes over what was loaded since the reading before, if anything was.
+    async fn take_over(&self, it: &mut Counting<'_>, keeper: &Keeper) -> bool {
+        let absent_at = it.looked_for_modules_at;
+        match it.take_over(&self.request.patterns).await {
+            Ok(Some(taken)) => {
+                self.event(absent_at, Instant::now(), TraceEvent::TookOver(taken));
+                (self.tell)(StretchTold::Kept(keeper.changes()));
+                true
+            }
+            Ok(None) => false,
+            Err(failed) => {
+                tracing::debug!(?failed, "it was not seen what was loaded meanwhile");
+                false
             }
         }
     }

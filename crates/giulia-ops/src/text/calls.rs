@@ -29,6 +29,8 @@ pub(crate) fn calls(it: &SessionTrace, page: &mut Page) {
             Style::Plain,
             "No call is missing: counters were there before the first and were stopped before the last reading.",
         )
+    } else if it.gaps.is_empty() && it.stretches.last().is_some_and(|it| it.paused) {
+        (Style::Plain, "Calls of what was loaded later are missing until it was counted too.")
     } else {
         (Style::Warn, "Calls outside of that time are missing.")
     };
@@ -53,6 +55,7 @@ pub(crate) fn calls(it: &SessionTrace, page: &mut Page) {
     modules(it, page);
     groups(it, page);
     left_out(&it.left_out, page);
+    taken_over(it, page);
     if !it.loaded_meanwhile.is_empty() {
         let names = it.loaded_meanwhile.iter().map(|it| it.strip_prefix("Elixir.").unwrap_or(it));
         let names = names.collect::<Vec<_>>().join(", ");
@@ -66,6 +69,21 @@ pub(crate) fn calls(it: &SessionTrace, page: &mut Page) {
         "Counters cost at most an estimated {most} of the schedulers' time; the budget is {budget}."
     );
     page.text(Style::Dim, text);
+}
+
+/// What was loaded after counting began, and since when it is counted.
+fn taken_over(it: &SessionTrace, page: &mut Page) {
+    for taken in it.taken_over.iter().take(LEFT_OUT_SHOWN) {
+        let name = taken.module.strip_prefix("Elixir.").unwrap_or(&taken.module);
+        let [absent, from] = [taken.absent_at_ms, taken.from_ms].map(units::span);
+        let text = format!("{name} was loaded after {absent} and is counted from {from} on");
+        page.item(Style::Plain, text);
+    }
+    let more = it.taken_over.len().saturating_sub(LEFT_OUT_SHOWN);
+    if more > 0 {
+        let text = format!("{more} more were loaded later and counted from then on; see --json");
+        page.item(Style::Plain, text);
+    }
 }
 
 /// `1 module`, `2 modules`.

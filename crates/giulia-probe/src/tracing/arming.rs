@@ -5,7 +5,7 @@ use std::fmt;
 use giulia_dist::{Error, ErrorKind, term::Term};
 use giulia_model::Mfa;
 
-use super::{Armable, Counter, Kind, Scope, Tracing, lock, mfa_term};
+use super::{Armable, Counter, Kind, Scope, Tracing, letting_go::Part, lock, mfa_term};
 use crate::{
     Step, Undo,
     answer::{self, Problem, encoded_bytes},
@@ -123,7 +123,12 @@ impl Tracing {
     /// other way round; those of a keeper that is gone.
     pub async fn pause(&self, what: &[Armable], counters: &[Counter]) -> Result<(), Error> {
         self.in_step(counters)?;
-        let mut rest = what;
+        let (ours, rest_of_others) =
+            if counters == [Counter::Calls] { self.to_pause(what) } else { (what.to_vec(), None) };
+        if let Some(told) = rest_of_others {
+            self.evaluate(eval::UNCOUNT, told, Undo::None).await?;
+        }
+        let mut rest = ours.as_slice();
         while !rest.is_empty() {
             let n = fitting(rest).min(20);
             let Some((part, left)) = rest.split_at_checked(n) else { break };
@@ -136,20 +141,22 @@ impl Tracing {
         Ok(())
     }
 
-    /// Takes counters of calls away before the end, from whole modules or functions of them.
+    /// Takes counters of calls away before the end, from functions, and lets go of these: whoever
+    /// counts one of them from here on keeps its counter.
     ///
     /// # Errors
     ///
     /// Those of a keeper that is gone.
-    pub async fn uncount(&self, what: &[Armable]) -> Result<(), Error> {
-        let mut rest = what;
+    pub async fn uncount(&self, functions: &[Mfa]) -> Result<(), Error> {
+        let what: Vec<Armable> = functions.iter().cloned().map(Armable::Function).collect();
+        let mut rest = what.as_slice();
         while !rest.is_empty() {
             let n = fitting(rest).min(20);
             let Some((part, left)) = rest.split_at_checked(n) else { break };
             rest = left;
             self.pattern_calls(part, Term::boolean(false), &[Counter::Calls], false).await?;
         }
-        Ok(())
+        self.let_go(functions, &[]).await
     }
 
     /// Times and words of one tracing are armed, paused and removed with one call for each function,
@@ -261,7 +268,9 @@ impl Tracing {
             Some("meta_match_spec") => Kind::Pattern(Scope::Meta),
             _ => return false,
         };
+        let is_others = of == Kind::Counter(Counter::Calls) && lock(&self.let_go).has(mfa);
         of != kind
+            && !is_others
             && (self.holds(&Armable::Function(mfa.clone()), of)
                 || self.holds(&Armable::Module(mfa.module.clone()), of))
     }
@@ -288,7 +297,11 @@ impl Tracing {
         } else {
             Undo::None
         };
-        let told = self.evaluate(eval::ARM, Term::tuple([calls]), undo).await?;
+        let is_told = matches!(undo, Undo::Told(_));
+        let (id, told) = self.evaluate_by(eval::ARM, Term::tuple([calls]), undo).await?;
+        if is_told && counters == [Counter::Calls] {
+            lock(&self.parts).push(Part { id, what: part.to_vec() });
+        }
         let Some([results, took_us]) = told.as_tuple() else {
             return Err(answer::unexpected(&told).into());
         };

@@ -29,6 +29,13 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When it cannot be written down; then nothing is armed.
     fn will_arm(&self, node: &str, creation: u32, patterns: &[ArmedPattern]) -> io::Result<()>;
 
+    /// These are another's by now, whatever was written down before.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written down.
+    fn let_go(&self, node: &str, creation: u32, patterns: &[ArmedPattern]) -> io::Result<()>;
+
     /// The node said that these are undone.
     fn undone(&self, patterns: &[ArmedPattern]);
 }

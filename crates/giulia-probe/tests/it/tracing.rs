@@ -136,6 +136,65 @@ fn counts_of_twins_are_exact_and_gone_afterwards() {
     });
 }
 
+/// Before OTP 27, where a function has one counter for everybody.
+#[test]
+fn what_was_let_go_of_is_neither_paused_nor_undone_whoever_undoes() {
+    for_each_otp("tracing::what_was_let_go_of_is_neither_paused_nor_undone", |otp| {
+        let node = twins(otp);
+        if otp.release >= 27 {
+            return;
+        }
+        let armed = "lists:sort([{M, F} || M <- [twin_a, twin_b], {F, A} <- M:module_info(functions), \
+                     erlang:trace_info({M, F, A}, call_count) =/= {call_count, false}])";
+        for killed in ["nobody", "custodian", "sentinel"] {
+            run(async {
+                let link = attach(&node, false).await;
+                let keeper = keeper(&link).await;
+                let tracing = tracing(&link, &keeper, None).await;
+                let wanted = [module("twin_a"), module("twin_b")];
+                tracing.count(&wanted, &[Counter::Calls]).await.unwrap();
+                // Somebody takes one function of a module, and all of the other.
+                node.eval(
+                    "erlang:trace_pattern({twin_a, hot, 1}, true, [call_count]), \
+                     erlang:trace_pattern({twin_b, '_', '_'}, true, [call_count])",
+                );
+                let hot = Mfa::new("twin_a", "hot", 1);
+                let all = tracing.read(&wanted[1..], Counter::Calls).await.unwrap();
+                let mut lost: Vec<Mfa> = all.into_iter().map(|it| it.function).collect();
+                lost.push(hot.clone());
+                tracing.let_go(&lost, &["twin_b".to_owned()]).await.unwrap();
+                tracing.pause(&wanted, &[Counter::Calls]).await.unwrap();
+                node.eval("twin_a:run(3, counters:new(1, [])), twin_b:run(4, counters:new(1, []))");
+                let seen = tracing.read(&wanted, Counter::Calls).await.unwrap();
+                for (name, count) in
+                    [("twin_a:hot/1", 3), ("twin_a:cold/1", 0), ("twin_b:hot/1", 4)]
+                {
+                    assert_eq!(calls(&seen, name), Counted::Calls(count), "{name}: {killed}");
+                }
+                let pid = match killed {
+                    "custodian" => Some(keeper.custodian().local()),
+                    "sentinel" => Some(keeper.sentinel().local()),
+                    _ => None,
+                };
+                match pid {
+                    Some(pid) => {
+                        node.eval(&format!("exit(list_to_pid(\"{pid}\"), kill)"));
+                        keeper.ended().await;
+                    }
+                    None => drop(tracing.stop().await),
+                }
+                let mut theirs = vec!["{twin_a,hot}".to_owned()];
+                theirs.extend(
+                    ["cold", "hot", "loop", "module_info", "module_info", "run"]
+                        .map(|it| format!("{{twin_b,{it}}}")),
+                );
+                assert_eq!(node.eval(armed), format!("[{}]", theirs.join(",")), "{killed}");
+                node.eval("[erlang:trace_pattern({M, '_', '_'}, false, [call_count]) || M <- [twin_a, twin_b]]");
+            });
+        }
+    });
+}
+
 #[test]
 fn times_and_words_are_per_process_once_paused() {
     for_each_otp("tracing::times_and_words_are_per_process_once_paused", |otp| {

@@ -152,6 +152,130 @@ fn what_was_not_counted_is_a_gap_or_lost_and_never_a_smaller_count() {
     });
 }
 
+/// A session that counts the planted modules, with calls of both in its figures already.
+fn counting(home: &Home, node: &Node, name: &str) -> std::process::Child {
+    let args = ["observe", node.name(), "--every", "200ms", "--name", name, "--trace", "plant_*"];
+    let child = spawned(home.to(node, &[&args[..], &["--budget", "100%"]].concat()));
+    wait_until_counted(node, "plant_one");
+    wait("the first reading", || {
+        let report = home.giulia(&["report", name, "--json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap_or_default();
+        report["window"]["ticks"].as_u64() >= Some(2)
+    });
+    node.eval("plant_one:run(1, 1000), plant_two:run(2, 1000)");
+    wait("calls", || {
+        let report = home.report(name);
+        ["plant_one", "plant_two"]
+            .iter()
+            .all(|it| found(&report, it, "take").is_some_and(|it| it["calls"] == 1000))
+    });
+    child
+}
+
+fn is_lost(home: &Home, session: &str, module: &str, name: &str) -> bool {
+    found(&home.report(session), module, name).is_some_and(|it| it["lost"].is_string())
+}
+
+/// Before OTP 27 a function has one counter for everybody; from then on nobody meets us.
+#[test]
+fn a_counter_that_another_tool_takes_for_its_own_stays_with_it() {
+    for_each_otp("giulia::a_counter_that_another_tool_takes_for_its_own", |otp| {
+        if otp.release >= 27 {
+            return;
+        }
+        let (node, home) = (planted(otp), Home::new());
+        let armed = "[{M, F, A, N} || M <- [plant_one, plant_two], {F, A} <- M:module_info(functions), \
+                     {call_count, N} <- [erlang:trace_info({M, F, A}, call_count)], N =/= false]";
+        let taken =
+            "erlang:trace_pattern({plant_one, take, 1}, true, [call_count]), plant_one:run(1, 300)";
+        // Ended well, and killed.
+        for (session, ending) in [("ended", "-INT"), ("killed", "-KILL")] {
+            let child = counting(&home, &node, session);
+            node.eval(taken);
+            wait("a lost counter", || is_lost(&home, session, "plant_one", "take"));
+            node.eval("plant_one:run(1, 5)");
+            signal(&child, ending);
+            child.wait_with_output().unwrap();
+            wait("what is ours to be gone", || node.eval(armed) == "[{plant_one,take,1,305}]");
+            // It counts on: nobody stopped it either.
+            node.eval("plant_one:run(1, 7)");
+            assert_eq!(node.eval(armed), "[{plant_one,take,1,312}]");
+            node.eval("erlang:trace_pattern({plant_one, take, 1}, false, [call_count])");
+        }
+        let report = home.report("ended");
+        let lost = row(&report, "plant_one", "take");
+        assert!(lost["lost"].as_str().unwrap().contains("(1000 calls"), "{lost}");
+        assert_eq!(row(&report, "plant_one", "hidden")["calls"], 1305);
+        assert_eq!(row(&report, "plant_two", "take")["calls"], 1000);
+        // A function of which nothing is left of ours: its module was loaded anew, and then somebody
+        // counts it.
+        let child = counting(&home, &node, "anew");
+        node.eval(RELOAD);
+        wait("a lost counter", || is_lost(&home, "anew", "plant_two", "take"));
+        node.eval(
+            "erlang:trace_pattern({plant_two, '_', '_'}, true, [call_count]), plant_two:run(2, 11)",
+        );
+        thread::sleep(Duration::from_millis(500));
+        signal(&child, "-INT");
+        told(&child.wait_with_output().unwrap(), 0);
+        node.eval("plant_two:run(2, 2)");
+        let theirs = node.eval(armed);
+        assert!(
+            !theirs.contains("plant_one") && theirs.contains("{plant_two,take,1,13}"),
+            "{theirs}"
+        );
+    });
+}
+
+/// Loads a third module of the shape of the planted ones.
+const LATE: &str = r#"
+Forms = [begin {ok, Tokens, _} = erl_scan:string(Text), {ok, Form} = erl_parse:parse_form(Tokens), Form end
+         || Text <- ["-module(plant_late).", "-export([take/1, run/2]).", "take(K) -> hidden(K).", "hidden(K) -> [K].",
+                     "run(_, 0) -> ok; run(I, N) -> take(N), run(I, N - 1)."]],
+{ok, Module, Code} = compile:forms(Forms), {module, Module} = code:load_binary(Module, "planted", Code), ok"#;
+
+#[test]
+fn a_module_that_is_loaded_meanwhile_is_counted_from_the_next_reading_on() {
+    for_each_otp("giulia::a_module_that_is_loaded_meanwhile_is_counted", |otp| {
+        let (node, home) = (planted(otp), Home::new());
+        let before = node.residue();
+        let child = counting(&home, &node, "late");
+        node.eval(LATE);
+        node.eval("plant_late:run(1, 5)");
+        wait_until_counted(&node, "plant_late");
+        node.eval("plant_late:run(1, 123), plant_one:run(1, 10)");
+        thread::sleep(Duration::from_millis(500));
+        signal(&child, "-INT");
+        told(&child.wait_with_output().unwrap(), 0);
+        let report = home.report("late");
+        let trace = &report["trace"];
+        let late = row(&report, "plant_late", "take");
+        assert_eq!(late["calls"], 123, "{trace:#}");
+        assert_eq!(row(&report, "plant_one", "take")["calls"], 1010);
+        let window = |it: &Value| it["window_ms"].as_f64().unwrap();
+        assert!(window(late) < window(row(&report, "plant_one", "take")), "{trace:#}");
+        let taken = &trace["taken_over"][0];
+        assert_eq!(taken["module"], "plant_late", "{trace:#}");
+        assert!(taken["absent_at_ms"].as_u64() <= taken["from_ms"].as_u64(), "{taken}");
+        assert_eq!(
+            (&trace["complete"], trace["gaps"].as_array().unwrap().len()),
+            (&false.into(), 0)
+        );
+        assert!(trace["loaded_meanwhile"].is_null(), "{trace:#}");
+        let text = home.out(&["report", "late"]).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("plant_late was loaded after") && text.contains("is counted from"),
+            "{text}"
+        );
+        assert!(!text.contains("No call is missing"), "{text}");
+        let manifest = report["session"]["manifest"].as_array().unwrap();
+        assert!(manifest.iter().all(|it| it["restored"] == "yes"), "{manifest:?}");
+        is_clean_after(&node, &before);
+        let armed = "erlang:trace_info({plant_late, take, 1}, call_count)";
+        assert_eq!(node.eval(armed), "{call_count,false}");
+    });
+}
+
 #[test]
 fn what_cannot_be_counted_is_said_before_anything_is_recorded() {
     for_each_otp("giulia::what_cannot_be_counted_is_said_before", |otp| {

@@ -131,7 +131,8 @@ impl Change<'_> {
             defined_by: function.defined_by.map_or(Sym::NONE, |it| self.sym(facts.names.get(it))),
             is_exported: !is_private,
             // What a macro writes has no source of its own.
-            has_complexity: function.defined_by.is_none() && complexity.cyclomatic > 0,
+            has_complexity: (function.defined_by.is_none() || function.n_clauses > 0)
+                && complexity.cyclomatic > 0,
             clauses: small(function.n_clauses),
             cyclomatic: small(complexity.cyclomatic),
             cognitive: small(complexity.cognitive),

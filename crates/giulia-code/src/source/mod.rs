@@ -249,7 +249,8 @@ pub struct SourceFunction {
     pub kind: FunctionKind,
     /// The larger arity that it calls, when it exists by default arguments alone.
     pub defaults_to: Option<u8>,
-    /// The macro that defines it, when it is not written out: `use GenServer`'s module, `defstruct`.
+    /// What defines it, when it is not written out: the module of the macro (`use GenServer`),
+    /// `defstruct`, or `unquote` where only its name is computed.
     pub defined_by: Option<Name>,
     /// From the first word of its first clause to the end of its last.
     pub lines: LineRange,

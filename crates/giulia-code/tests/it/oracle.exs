@@ -25,9 +25,14 @@ defmodule Giulia.Oracle do
        when word in [:defmodule, :defprotocol, :defimpl],
        do: Enum.reduce(args, found, &walk(&1, meta[:line], &2))
 
+  # Within a protocol a function of its own is written so.
+  defp walk({{:., _, [{:__aliases__, _, [:Kernel]}, word]}, meta, args}, module, found),
+    do: walk({word, meta, args}, module, found)
+
+  # With more than a head and a body it is a call of somebody's own function of that name.
   defp walk({word, _, [head | rest]}, module, found)
        when word in [:def, :defp, :defmacro, :defmacrop, :defguard, :defguardp, :defdelegate] and
-              module != nil do
+              module != nil and length(rest) <= 1 do
     {head, guard} =
       case head do
         {:when, _, [head, guard]} -> {head, guard}

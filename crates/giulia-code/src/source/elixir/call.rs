@@ -58,6 +58,11 @@ impl<'t> Call<'t> {
         if let Target::Local(name) = self.target { name.text() } else { "" }
     }
 
+    /// `Kernel.def …`, and not `def …`.
+    pub(super) fn is_remote(self) -> bool {
+        matches!(self.target, Target::Remote(..))
+    }
+
     pub(super) fn args(self) -> Args<'t> {
         Args(self.arguments.map(At::children))
     }

@@ -33,9 +33,20 @@ impl<'t> Walk<'t> {
             }
             Target::Remote(left, name) => self.remote_call(left, name, call, ctx),
             Target::Value(left) | Target::Call(left) => {
+                self.unquoted_call(left, call, ctx);
                 self.inside(call, ctx);
                 self.todo.push(Work::Visit(left, Ctx { extra: 0, ..ctx }));
             }
+        }
+    }
+
+    /// `unquote(name)(…)`, where the name is known.
+    fn unquoted_call(&mut self, left: At<'t>, call: Call<'t>, ctx: Ctx) {
+        let Some(name) = Call::of(left).filter(|it| it.local() == "unquote") else { return };
+        let name = name.arg(0).and_then(|it| self.unquoted(it, ctx));
+        if let (Some(name), Mode::Code) = (name, ctx.mode) {
+            let arity = call.arity() + usize::from(ctx.extra);
+            self.refer_local(ctx, left, (&name, arity), RefKind::Call);
         }
     }
 
@@ -65,17 +76,37 @@ impl<'t> Walk<'t> {
             _ => {}
         }
         if !SPECIAL_FORMS.contains(&text) {
+            self.give(at, (None, text), call, ctx);
             self.refer_local(ctx, at, (text, arity), RefKind::Call);
             known::local(self, text, call, ctx);
         }
         let is_listed = |it: At<'t>| it.operator() == "<-";
         if text == "for" && call.args().any(is_listed) {
             self.refer_expanded(ctx, at, ("Elixir.Enum", "reduce"), 3);
+            return self.comprehension(call, ctx);
         }
         if PATHS.contains(&(text, arity)) {
             return self.path(call, ctx);
         }
         self.inside(call, ctx);
+    }
+
+    /// `for`: in a module's body once for each of the names that are written out.
+    fn comprehension(&mut self, call: Call<'t>, ctx: Ctx) {
+        let inner = self.inner(ctx);
+        if !self.is_unrolled_for(call, inner) {
+            return self.inside(call, inner);
+        }
+        // The body is on its way, be it a block or behind `do:`.
+        for it in call.args().collect::<Vec<_>>().into_iter().rev() {
+            if it.is(Kind::Keywords) {
+                let is_option = |it: &At<'t>| it.child(0).and_then(At::atom) != Some("do");
+                let options = it.children().filter(is_option).filter_map(|it| it.child(1));
+                self.todo.extend(options.map(|it| Work::Visit(it, inner)));
+            } else {
+                self.todo.push(Work::Visit(it, inner));
+            }
+        }
     }
 
     /// The arguments of [`PATHS`].
@@ -101,7 +132,7 @@ impl<'t> Walk<'t> {
 
     /// Code that is no code of the function around: it becomes a template of its own.
     fn quote(&mut self, at: At<'t>, call: Call<'t>, ctx: Ctx) {
-        if ctx.quotes >= QUOTES_MAX {
+        if ctx.quotes >= QUOTES_MAX || ctx.is_again {
             return;
         }
         let outer = Ctx { extra: 0, ..ctx };
@@ -147,6 +178,23 @@ impl<'t> Walk<'t> {
         };
         if self.is_made(self.names.get(module).to_owned().as_str(), function, call, ctx) {
             return;
+        }
+        // A protocol's own `def` only asks for a function.
+        if function.starts_with("def")
+            && self.names.get(module) == "Elixir.Kernel"
+            && self.is_definition(name, function, call, ctx)
+        {
+            return;
+        }
+        self.give(name, (Some(module), function), call, ctx);
+        if (function, ctx.extra) == ("each", 0) && self.names.get(module) == "Elixir.Enum" {
+            let unrolled = call.arg(0).zip(call.arg(1));
+            if unrolled.is_some_and(|(list, fun)| self.is_unrolled_each(list, fun, ctx)) {
+                let to =
+                    To { module: Some(module), function: Some(self.names.add("each")), arity: 2 };
+                self.refer(ctx, name, RefKind::Call, to);
+                return self.todo.extend(call.arg(0).map(|it| Work::Visit(it, ctx)));
+            }
         }
         let to = To {
             module: Some(module),
@@ -259,7 +307,9 @@ impl<'t> Walk<'t> {
             "=" if left.text() == "children" && right.is(Kind::List) => {
                 known::children(self, right, ctx);
             }
-            "=" | "|" | "->" | "<-" | "\\\\" | "when" | "=>" | "//" | "." | "" => {}
+            "=" => self.assign(left, right, ctx),
+            "<-" => self.assign_unknown(left, ctx),
+            "|" | "->" | "\\\\" | "when" | "=>" | "//" | "." | "" => {}
             _ => self.refer_local(ctx, at, (operator, 2), RefKind::Call),
         }
         self.children_later(at, ctx);

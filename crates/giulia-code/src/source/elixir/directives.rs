@@ -28,6 +28,9 @@ impl<'t> Walk<'t> {
         if call.block.is_some() || ctx.mode != Mode::Code || call.args().count() > 2 {
             return false;
         }
+        if ctx.is_again {
+            return true;
+        }
         let options = call.arg(1);
         if kind == RefKind::Use {
             self.refer_local(ctx, at, ("use", call.arity()), RefKind::Call);

@@ -9,7 +9,7 @@ use super::{
 };
 
 pub(super) fn finish(walk: Walk<'_>) -> SourceFacts {
-    let Walk { names, scopes, modules: built, references, problems, .. } = walk;
+    let Walk { names, scopes, modules: built, references, problems, mut given, .. } = walk;
     // Where each module and template goes; templates count from the top.
     let mut places = Vec::with_capacity(built.len());
     let (mut modules, mut templates) = (Vec::new(), Vec::new());
@@ -26,6 +26,7 @@ pub(super) fn finish(walk: Walk<'_>) -> SourceFacts {
                 quoted_in: (module, function),
                 module: it.module,
                 references: Vec::new(),
+                named: it.named,
             });
         } else {
             places.push((false, place(modules.len())));
@@ -64,7 +65,12 @@ pub(super) fn finish(walk: Walk<'_>) -> SourceFacts {
         }
         kept.push(reference);
     }
-    let linking = Linking { scopes, templates };
+    given.retain_mut(|it| {
+        let place = places.get(it.module as usize).filter(|(is_template, _)| !is_template);
+        it.module = place.map_or(Reference::BODY, |it| it.1);
+        place.is_some()
+    });
+    let linking = Linking { scopes, templates, given };
     SourceFacts { names, modules, references: kept, problems, linking, ..SourceFacts::default() }
 }
 

@@ -1,5 +1,7 @@
 //! `def` and its like, specs, types and callbacks.
 
+use std::borrow::Cow;
+
 use super::{
     super::{
         Callback, Complexity, Doc, FunctionKind, ModuleKind, Name, RefKind, RefOrigin, Reference,
@@ -23,7 +25,9 @@ pub(super) struct New<'t> {
 /// What stands before the body.
 struct Head<'t> {
     /// None when it is made at compile time.
-    name: Option<&'t str>,
+    name: Option<Cow<'t, str>>,
+    /// From what it is made: what is unquoted.
+    made_of: Option<At<'t>>,
     /// The node with the arguments in it.
     arguments: Vec<At<'t>>,
     guard: Option<At<'t>>,
@@ -39,6 +43,7 @@ impl<'t> Head<'t> {
     }
 
     fn of_call(at: At<'t>) -> Option<Self> {
+        let mut made_of = None;
         let (name, arguments) = match at.kind() {
             Kind::Identifier | Kind::OperatorIdentifier => (Some(at.text()), Vec::new()),
             Kind::BinaryOperator if at.operator() == "//" => {
@@ -55,13 +60,17 @@ impl<'t> Head<'t> {
                 match call.target {
                     Target::Local(name) if matches!(name.text(), "unquote") => (None, Vec::new()),
                     Target::Local(name) => (Some(name.text()), arguments),
-                    Target::Call(_) => (None, arguments),
+                    Target::Call(inner) => {
+                        let inner = Call::of(inner).filter(|it| it.local() == "unquote");
+                        made_of = inner.and_then(|it| it.arg(0));
+                        (None, arguments)
+                    }
                     Target::Remote(..) | Target::Value(_) => return None,
                 }
             }
             _ => return None,
         };
-        Some(Self { name, arguments, guard: None })
+        Some(Self { name: name.map(Cow::Borrowed), made_of, arguments, guard: None })
     }
 }
 
@@ -74,26 +83,43 @@ impl<'t> Walk<'t> {
         call: Call<'t>,
         ctx: Ctx,
     ) -> bool {
-        let Some(head) = call.arg(0).and_then(Head::of) else { return false };
+        let Some(mut head) = call.arg(0).and_then(Head::of) else { return false };
         // A definition in a function is none, unless it is quoted there.
         if ctx.module == Reference::BODY || ctx.function != Reference::BODY {
             return false;
         }
-        let inner = self.inner(ctx);
+        // What has its name in each round of a loop has further clauses of the same shape.
+        if ctx.is_again && head.name.is_some() {
+            return true;
+        }
+        let mut defined_by = None;
+        if let Some(name) = head.made_of.and_then(|it| self.unquoted(it, ctx)) {
+            head.name = Some(Cow::Owned(name.to_string()));
+            defined_by = Some(self.names.add("unquote"));
+        }
+        let inner = self.inner(Ctx { is_again: false, ..ctx });
         let body = if matches!(kind, FunctionKind::Guard | FunctionKind::PrivateGuard) {
             head.guard
         } else {
             call.body()
         };
-        let function = match head.name {
-            Some(name) => {
-                self.clause_of(name, &head, New { kind, arity: 0, defined_by: None, at }, ctx)
-            }
+        let function = match &head.name {
+            Some(name) => self.clause_of(name, &head, New { kind, arity: 0, defined_by, at }, ctx),
             None => Reference::BODY,
         };
+        if matches!(kind, FunctionKind::Macro | FunctionKind::PrivateMacro) && ctx.quote == 0 {
+            self.note_parameters(function, call, ctx);
+        }
+        if let (None, Some(made_of)) = (&head.name, head.made_of) {
+            let arity = u8::try_from(head.arguments.len()).unwrap_or(u8::MAX);
+            self.note_named(made_of, kind, arity, ctx);
+        }
         let is_nameless = head.name.is_none() || ctx.is_nameless;
         let inner = Ctx { function, is_nameless, ..inner };
-        self.add_clause(function, at, body, ctx);
+        self.add_clause(function, body, ctx);
+        if !call.is_remote() {
+            self.add_callback(function, at, ctx);
+        }
         if matches!(kind, FunctionKind::Guard | FunctionKind::PrivateGuard) {
             self.refer_expanded(inner, at, ("Elixir.Macro.Env", "in_guard?"), 1);
         }
@@ -110,7 +136,7 @@ impl<'t> Walk<'t> {
         }
         let guard_ctx = inner;
         self.todo.extend(head.guard.map(|it| Work::Visit(it, guard_ctx)));
-        let unnamed = call.arg(0).filter(|_| head.name.is_none());
+        let unnamed = call.arg(0).filter(|_| head.name.is_none() || defined_by.is_some());
         self.todo.extend(unnamed.and_then(unquoted_name).map(|it| Work::Visit(it, ctx)));
         self.later(head.arguments.into_iter(), inner);
         true
@@ -185,21 +211,24 @@ impl<'t> Walk<'t> {
         self.building(ctx)?.module.functions.get_mut(place as usize)
     }
 
-    /// Counts a clause and what is in its body; a head alone is no clause.
-    fn add_clause(&mut self, function: u32, at: At<'t>, body: Option<At<'t>>, ctx: Ctx) {
+    /// What a protocol defines, it asks for.
+    fn add_callback(&mut self, function: u32, at: At<'t>, ctx: Ctx) {
         let is_protocol =
             self.building(ctx).is_some_and(|it| it.module.kind == ModuleKind::Protocol);
-        if is_protocol && ctx.function == Reference::BODY {
-            let line = at.line().saturating_add(self.lines_before);
-            let Some(it) = self.function_mut(ctx, function).map(|it| (it.name, it.arity)) else {
-                return;
-            };
-            let (name, arity) = it;
-            let callback = Callback { name, arity, is_optional: false, is_macro: false, line };
-            if let Some(it) = self.building(ctx) {
-                it.module.callbacks.push(callback);
-            }
+        if !is_protocol || ctx.function != Reference::BODY {
+            return;
         }
+        let line = at.line().saturating_add(self.lines_before);
+        let found = self.function_mut(ctx, function).map(|it| (it.name, it.arity));
+        let Some((name, arity)) = found else { return };
+        let callback = Callback { name, arity, is_optional: false, is_macro: false, line };
+        if let Some(it) = self.building(ctx) {
+            it.module.callbacks.push(callback);
+        }
+    }
+
+    /// Counts a clause and what is in its body; a head alone is no clause.
+    fn add_clause(&mut self, function: u32, body: Option<At<'t>>, ctx: Ctx) {
         if let Some(body) = body {
             return self.count_body(function, body, ctx);
         }
@@ -226,7 +255,7 @@ impl<'t> Walk<'t> {
     fn delegate(&mut self, call: Call<'t>, head: &Head<'t>, inner: Ctx) {
         let Some(options) = call.args().last() else { return };
         let Some(target) = option(options, "to") else { return };
-        let name = option(options, "as").and_then(At::atom).or(head.name);
+        let name = option(options, "as").and_then(At::atom).or(head.name.as_deref());
         if let (Some(module), Some(name)) = (self.module(target, inner), name) {
             let function = Some(self.names.add(name));
             let arity = u8::try_from(head.arguments.len()).unwrap_or(u8::MAX);
@@ -246,7 +275,7 @@ impl<'t> Walk<'t> {
         let head = if at.operator() == "::" { at.child(0) } else { Some(at) };
         let Some(head) = head.and_then(Head::of_call) else { return };
         let Some(name) = head.name else { return };
-        let name = self.names.add(name);
+        let name = self.names.add(&name);
         let arity = u8::try_from(head.arguments.len()).unwrap_or(u8::MAX);
         let line = value.line().saturating_add(self.lines_before);
         let Some(it) = self.building(ctx) else { return };
@@ -263,7 +292,7 @@ impl<'t> Walk<'t> {
         let head = if value.operator() == "::" { value.child(0) } else { Some(value) };
         let Some(head) = head.and_then(Head::of_call) else { return };
         let Some(name) = head.name else { return };
-        let name = self.names.add(name);
+        let name = self.names.add(&name);
         let arity = u8::try_from(head.arguments.len()).unwrap_or(u8::MAX);
         let kind = match word {
             "typep" => TypeKind::Private,

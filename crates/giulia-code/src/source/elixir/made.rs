@@ -31,6 +31,9 @@ impl<'t> Walk<'t> {
             ("Elixir.EEx", "function_from_string" | "function_from_file") => {
                 self.make_from_template(function, call, ctx)
             }
+            ("Elixir.Protocol", "derive") if !ctx.is_again && ctx.quote == 0 => {
+                self.derive_for(named, call, ctx)
+            }
             _ => false,
         }
     }

@@ -11,12 +11,15 @@ mod directives;
 pub(super) mod env;
 mod finish;
 mod functions;
+mod implementations;
 mod known;
 mod made;
 mod modules;
+mod named;
 mod routes;
 mod template;
 mod tree;
+mod values;
 mod walk;
 
 use std::borrow::Cow;
@@ -62,7 +65,12 @@ fn new_walk<'t>(problems: Vec<SourceProblem>, len: usize) -> Walk<'t> {
     Walk {
         names: Names::default(),
         scopes: env::Scopes::default(),
-        frames: vec![0],
+        frames: vec![walk::Frame::default()],
+        bound: Vec::new(),
+        given: Vec::new(),
+        // Files of Elixir's own have a node for each 6 bytes; `Base`, which has nothing but such
+        // loops, takes a fifth of this.
+        rounds_left: len.saturating_add(10_000),
         modules: Vec::new(),
         // Elixir's own sources have a reference for each 30 bytes.
         references: Vec::with_capacity(len / 30),

@@ -2,7 +2,7 @@
 
 use super::{
     super::{Doc, FunctionKind, ModuleKind, Name, RefKind, Reference, Structure},
-    call::{Call, option},
+    call::Call,
     env::{ATOM_CHARS_MAX, Entered},
     functions::New,
     tree::{At, Kind},
@@ -36,6 +36,13 @@ impl<'t> Walk<'t> {
             return false;
         }
         let kind = match name {
+            // They are what they were in the first round.
+            "defmodule" | "defprotocol" | "defimpl" | "defstruct" | "defexception"
+            | "defrecord" | "defrecordp"
+                if ctx.is_again =>
+            {
+                return true;
+            }
             "defmodule" | "defprotocol" if call.body().is_some() => {
                 return self.define_module(at, name == "defprotocol", call, ctx);
             }
@@ -99,7 +106,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Begins a module; what is in it comes next.
-    fn open_module(
+    pub(super) fn open_module(
         &mut self,
         at: At<'t>,
         (name, kind): (Option<Name>, ModuleKind),
@@ -117,50 +124,6 @@ impl<'t> Walk<'t> {
         let quote = ctx.quote;
         let inner = Ctx { module, function: Reference::BODY, quote, is_nameless: false, ..inner };
         self.todo.extend(call.body().map(|it| Work::Visit(it, inner)));
-    }
-
-    /// One module for each of what the protocol is implemented for.
-    fn define_implementation(&mut self, at: At<'t>, call: Call<'t>, ctx: Ctx) -> bool {
-        let Some(protocol_at) = call.arg(0) else { return false };
-        let Some(protocol) = self.module(protocol_at, ctx) else { return false };
-        let written = call.args().find_map(|it| option(it, "for"));
-        let mut targets = Vec::new();
-        match written {
-            Some(it) if it.is(Kind::List) => {
-                for one in it.children() {
-                    targets.extend(self.module(one, ctx).map(|name| (name, one)));
-                }
-            }
-            Some(it) => targets.extend(self.module(it, ctx).map(|name| (name, it))),
-            None => targets.extend(self.own(ctx).map(|name| (name, protocol_at))),
-        }
-        if targets.is_empty() {
-            return false;
-        }
-        for (target, target_at) in targets {
-            let short = self.names.get(target);
-            let short = short.strip_prefix("Elixir.").unwrap_or(short);
-            let text = format!("{}.{short}", self.names.get(protocol));
-            let name = self.names.add(&text);
-            let kind = ModuleKind::Implementation { protocol, target };
-            self.open_module(at, (Some(name), kind), call, ctx);
-            let place = u32::try_from(self.modules.len().saturating_sub(1)).unwrap_or(u32::MAX);
-            let inside = Ctx { module: place, function: Reference::BODY, ..ctx };
-            let (of, target_key) = (self.names.add("protocol"), self.names.add("for"));
-            if let Some(it) = self.building(inside) {
-                it.attributes.insert(of, protocol);
-                it.attributes.insert(target_key, target);
-                it.module.behaviours.push(protocol);
-            }
-            for (to, at) in [(protocol, protocol_at), (target, target_at)] {
-                let to = To { module: Some(to), function: None, arity: 0 };
-                self.refer(inside, at, RefKind::Implementation, to);
-            }
-            let by = self.names.add("Elixir.Protocol");
-            let new = New { kind: FunctionKind::Public, arity: 1, defined_by: Some(by), at };
-            self.function("__impl__", new, inside);
-        }
-        true
     }
 
     /// The fields of a struct, and the functions that it brings.
@@ -283,6 +246,10 @@ impl<'t> Walk<'t> {
                 self.todo.push(Work::Visit(value, typed));
             }
             "optional_callbacks" => self.optional_callbacks(value, ctx),
+            "derive" => {
+                self.derive(at, value, ctx);
+                self.children_later(operand, ctx);
+            }
             "behaviour" => {
                 if let Some(module) = self.module(value, ctx) {
                     let to = To { module: Some(module), function: None, arity: 0 };
@@ -300,7 +267,12 @@ impl<'t> Walk<'t> {
                     }
                     _ => None,
                 };
+                let list = self.attribute_value(value, ctx);
                 if let Some(it) = self.building(ctx).filter(|_| ctx.function == Reference::BODY) {
+                    match list {
+                        Some(list) => it.lists.insert(name, list),
+                        None => it.lists.remove(&name),
+                    };
                     match value_name {
                         Some(value) => it.attributes.insert(name, value),
                         None => it.attributes.remove(&name),

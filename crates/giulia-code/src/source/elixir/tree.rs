@@ -365,6 +365,37 @@ impl<'t> At<'t> {
         self.children().count()
     }
 
+    /// How many nodes it is, with those inside of it.
+    pub(super) fn size(self) -> usize {
+        self.slot().end.saturating_sub(self.index) as usize
+    }
+
+    /// It and all nodes inside of it, in the order of the text.
+    pub(super) fn all(self) -> impl Iterator<Item = Self> {
+        (self.index..self.slot().end).map(move |index| Self { index, ..self })
+    }
+
+    /// A text as it stands between its quotes, and what is interpolated in it; none with escapes,
+    /// nor for what spans lines.
+    pub(super) fn pieces(self) -> Option<Vec<Result<&'t str, Self>>> {
+        let text = self.text();
+        let text = text.strip_prefix(':').unwrap_or(text);
+        let text = text.trim_end().strip_suffix(':').unwrap_or(text);
+        if text.contains(['\\', '\n']) || !text.starts_with('"') || text.len() < 2 {
+            return None;
+        }
+        let quote = self.slot().start as usize + self.text().find('"')?;
+        let (mut from, end) = (quote + 1, quote + text.len() - 1);
+        let mut pieces = Vec::new();
+        for it in self.children().filter(|it| it.is(Kind::Interpolation)) {
+            pieces.push(Ok(self.source.get(from..it.slot().start as usize)?));
+            pieces.push(Err(it));
+            from = it.slot().stop as usize;
+        }
+        pieces.push(Ok(self.source.get(from..end)?));
+        Some(pieces)
+    }
+
     /// What stands between the quotes of a text without interpolation; none with it.
     pub(super) fn quoted(self) -> Option<&'t str> {
         if self.children().any(|it| it.is(Kind::Interpolation)) {

@@ -6,11 +6,13 @@ use super::{
     super::{
         Certainty, Doc, Guess, LineRange, ModuleKind, Name, Names, RefKind, RefOrigin, Reference,
         SourceModule, SourceProblem,
+        link::{Given, Named},
     },
     call::Call,
     env::{Entered, Scopes},
     template::Pending,
     tree::{At, Kind},
+    values::{Bound, Value},
 };
 
 /// Where the walk is.
@@ -30,6 +32,17 @@ pub(super) struct Ctx {
     pub(super) quotes: u8,
     /// A function whose name is made at compile time.
     pub(super) is_nameless: bool,
+    /// Another round of a loop in a module's body: only what it defines is new.
+    pub(super) is_again: bool,
+}
+
+/// What is in force in a block.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Frame {
+    /// The last entry of its scope.
+    pub(super) scope: u32,
+    /// The last of its variables whose value is known.
+    pub(super) bound: u32,
 }
 
 /// What calls mean.
@@ -48,6 +61,11 @@ pub(super) enum Mode {
 #[derive(Clone, Copy)]
 pub(super) enum Work<'t> {
     Visit(At<'t>, Ctx),
+    /// Visits it as another round of a loop.
+    Again(At<'t>, Ctx),
+    /// Such a round ends: of what came since this many references were there, the module's own
+    /// are those of the first round.
+    EndAgain(u32, usize),
     /// The block of `describe` ends.
     EndDescribe(u32),
 }
@@ -61,6 +79,12 @@ pub(super) struct Building {
     pub(super) functions: HashMap<(Name, u8), u32>,
     /// Attributes whose value is a module or another atom.
     pub(super) attributes: HashMap<Name, Name>,
+    /// Attributes whose value is a list of names that is written out.
+    pub(super) lists: HashMap<Name, Value>,
+    /// The names and places of macros' arguments.
+    pub(super) parameters: HashMap<u32, Vec<(Name, u8)>>,
+    /// What a quote defines under the name of an argument.
+    pub(super) named: Vec<Named>,
     pub(super) doc: Doc,
     pub(super) describe: Option<String>,
     pub(super) optional: Vec<(Name, u8)>,
@@ -70,8 +94,14 @@ pub(super) struct Building {
 pub(super) struct Walk<'t> {
     pub(super) names: Names,
     pub(super) scopes: Scopes,
-    /// The last entry of each block's scope.
-    pub(super) frames: Vec<u32>,
+    /// Of each block.
+    pub(super) frames: Vec<Frame>,
+    /// Variables of modules' bodies.
+    pub(super) bound: Vec<Bound<'t>>,
+    /// Atoms that are given to what may be macros.
+    pub(super) given: Vec<Given>,
+    /// How many nodes may still be visited in further rounds of loops.
+    pub(super) rounds_left: usize,
     pub(super) modules: Vec<Building>,
     pub(super) references: Vec<Reference>,
     /// Where each quote stands.
@@ -102,6 +132,7 @@ impl Ctx {
         quote: 0,
         quotes: 0,
         is_nameless: false,
+        is_again: false,
     };
 }
 
@@ -112,6 +143,10 @@ impl<'t> Walk<'t> {
             names: self.names,
             scopes: self.scopes,
             frames: self.frames,
+            // They are places in the other tree.
+            bound: Vec::new(),
+            rounds_left: 0,
+            given: self.given,
             modules: self.modules,
             references: self.references,
             quotes: self.quotes,
@@ -127,6 +162,11 @@ impl<'t> Walk<'t> {
         while let Some(work) = self.todo.pop() {
             match work {
                 Work::Visit(at, ctx) => self.visit(at, ctx),
+                Work::Again(at, ctx) => {
+                    self.todo.push(Work::EndAgain(ctx.module, self.references.len()));
+                    self.todo.push(Work::Visit(at, ctx));
+                }
+                Work::EndAgain(module, from) => self.forget_body(module, from),
                 Work::EndDescribe(module) => {
                     if let Some(it) = self.modules.get_mut(module as usize) {
                         it.describe = None;
@@ -149,22 +189,51 @@ impl<'t> Walk<'t> {
         self.later(at.children(), Ctx { extra: 0, ..ctx });
     }
 
+    /// Of the references from this place on, forgets those of a module's body.
+    fn forget_body(&mut self, module: u32, from: usize) {
+        let mut kept = from;
+        for place in from..self.references.len() {
+            let Some(it) = self.references.get(place) else { break };
+            let is_body = it.from_module == module && it.from_function == Reference::BODY;
+            if !is_body {
+                self.references.swap(kept, place);
+                kept += 1;
+            }
+        }
+        self.references.truncate(kept);
+    }
+
     /// A scope within that of the context.
     pub(super) fn inner(&mut self, ctx: Ctx) -> Ctx {
         let frame = u32::try_from(self.frames.len()).unwrap_or(u32::MAX);
-        self.frames.push(self.scope(ctx));
+        self.frames.push(self.frame(ctx));
         Ctx { frame, extra: 0, ..ctx }
+    }
+
+    fn frame(&self, ctx: Ctx) -> Frame {
+        self.frames.get(ctx.frame as usize).copied().unwrap_or_default()
     }
 
     /// The last entry that is in force.
     pub(super) fn scope(&self, ctx: Ctx) -> u32 {
-        self.frames.get(ctx.frame as usize).copied().unwrap_or(0)
+        self.frame(ctx).scope
+    }
+
+    /// The last variable whose value is known.
+    pub(super) fn bound_at(&self, ctx: Ctx) -> u32 {
+        self.frame(ctx).bound
+    }
+
+    pub(super) fn set_bound(&mut self, ctx: Ctx, bound: u32) {
+        if let Some(frame) = self.frames.get_mut(ctx.frame as usize) {
+            frame.bound = bound;
+        }
     }
 
     pub(super) fn enter(&mut self, ctx: Ctx, what: Entered) {
         let number = self.scopes.add(self.scope(ctx), what);
         if let Some(frame) = self.frames.get_mut(ctx.frame as usize) {
-            *frame = number;
+            frame.scope = number;
         }
     }
 
@@ -223,6 +292,9 @@ impl<'t> Walk<'t> {
 
     /// The head of a clause of `rescue` has a mode of its own, its body has not.
     fn clause(&mut self, at: At<'t>, ctx: Ctx) {
+        if let Some(head) = at.child_of(Kind::Arguments) {
+            self.assign_unknown(head, ctx);
+        }
         if ctx.mode != Mode::Rescue {
             return self.children_later(at, ctx);
         }

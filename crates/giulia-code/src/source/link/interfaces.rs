@@ -7,7 +7,7 @@ use super::{
         FunctionKind, Name, Names, RefKind, Reference, SourceFacts,
         elixir::env::{Entered, Selection},
     },
-    Template, library,
+    Named, Template, library,
 };
 
 /// What files offer each other: the functions and macros of their modules, and what a `use` brings.
@@ -32,6 +32,8 @@ pub(super) struct Effect {
     pub(super) imports: Vec<(Name, Imported)>,
     pub(super) aliases: Vec<(Name, Name)>,
     pub(super) defines: Vec<(Name, u8, FunctionKind)>,
+    /// What it defines under the name of an argument.
+    pub(super) named: Vec<Named>,
     pub(super) behaviours: Vec<Name>,
     /// What it calls, not in a definition: it is the caller of the macro who then calls it.
     pub(super) calls: Vec<EffectCall>,
@@ -113,6 +115,7 @@ impl Interfaces {
                 known.imports.extend(effect.imports);
                 known.aliases.extend(effect.aliases);
                 known.defines.extend(effect.defines);
+                known.named.extend(effect.named);
                 known.behaviours.extend(effect.behaviours);
                 known.calls.extend(effect.calls);
                 known.calls_in.extend(effect.calls_in);
@@ -129,7 +132,9 @@ impl Interfaces {
                 continue;
             };
             let Some(function) = file.function_of(reference) else { continue };
-            if reference.to_module != module.name || to == function.name {
+            // One of fewer arguments calls the one of all.
+            let is_itself = (to, reference.arity) == (function.name, function.arity);
+            if reference.to_module != module.name || is_itself {
                 continue;
             }
             let Some(name) = module.name.and_then(|it| self.names.find(file.names.get(it))) else {
@@ -149,6 +154,11 @@ impl Interfaces {
         for it in &module.functions {
             let name = self.names.add(file.names.get(it.name));
             effect.defines.push((name, it.arity, it.kind));
+        }
+        for it in &template.named {
+            let before = self.names.add(file.names.get(it.before));
+            let after = self.names.add(file.names.get(it.after));
+            effect.named.push(Named { before, after, ..*it });
         }
         for it in &module.behaviours {
             effect.behaviours.push(self.names.add(file.names.get(*it)));
@@ -261,6 +271,17 @@ impl Interfaces {
         let mut start = vec![(module, using, 1)];
         start.extend(option.map(|it| (module, it, 0)));
         self.effects(start)
+    }
+
+    /// What a macro defines under names that it is given, also by way of default arguments.
+    pub(super) fn named(&self, (module, function, arity): (Name, Name, u8)) -> &[Named] {
+        let effect = |arity| self.modules.get(&module)?.effects.get(&(function, arity));
+        let Some(found) = effect(arity) else { return &[] };
+        if !found.named.is_empty() {
+            return &found.named;
+        }
+        let larger = found.helpers.iter().find(|it| it.0 == function).and_then(|it| effect(it.1));
+        larger.map_or(&[], |it| it.named.as_slice())
     }
 
     /// What macros do, with all that they use and that helps them.

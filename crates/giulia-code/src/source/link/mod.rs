@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 pub use self::interfaces::Interfaces;
 use self::interfaces::{EffectCall, Imports};
 use super::{
-    Certainty, Complexity, Doc, Guess, LineRange, Name, RefKind, RefOrigin, Reference, SourceFacts,
-    SourceFunction, SourceModule, elixir::env::Scopes,
+    Certainty, Complexity, Doc, FunctionKind, Guess, LineRange, Name, RefKind, RefOrigin,
+    Reference, SourceFacts, SourceFunction, SourceModule, elixir::env::Scopes,
 };
 
 /// What a file keeps for this step.
@@ -17,6 +17,33 @@ use super::{
 pub(crate) struct Linking {
     pub(crate) scopes: Scopes,
     pub(crate) templates: Vec<Template>,
+    pub(crate) given: Vec<Given>,
+}
+
+/// An atom that is given to what may be a macro, in a module's body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given {
+    pub(crate) module: u32,
+    pub(crate) line: u32,
+    pub(crate) scope: u32,
+    pub(crate) to_module: Option<Name>,
+    pub(crate) to_function: Name,
+    pub(crate) arity: u8,
+    /// Which argument it is, from 0.
+    pub(crate) place: u8,
+    pub(crate) atom: Name,
+}
+
+/// A function that a macro defines under the name of one of its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Which argument, from 0.
+    pub(crate) place: u8,
+    /// What stands before it in the name, and behind it.
+    pub(crate) before: Name,
+    pub(crate) after: Name,
+    pub(crate) arity: u8,
+    pub(crate) kind: FunctionKind,
 }
 
 /// The code of a `quote`: what a macro puts in the place where it is called.
@@ -28,6 +55,8 @@ pub(crate) struct Template {
     pub(crate) module: SourceModule,
     /// What it calls.
     pub(crate) references: Vec<Reference>,
+    /// What it defines under the name of an argument.
+    pub(crate) named: Vec<Named>,
 }
 
 impl Template {
@@ -51,6 +80,7 @@ pub fn link(file: &SourceFacts, interfaces: &Interfaces) -> SourceFacts {
         defined: Vec::new(),
     };
     linker.define(&mut whole);
+    linker.name(&mut whole);
     linker.resolve(&mut whole);
     whole
 }
@@ -58,6 +88,21 @@ pub fn link(file: &SourceFacts, interfaces: &Interfaces) -> SourceFacts {
 /// So many references of one file come from macros at most; a macro that calls a thousand
 /// functions, called a thousand times, is an attack on the memory.
 const EXPANDED_MAX: usize = 500_000;
+
+/// A function that a macro defines, and the place where the macro is called.
+fn made(name: Name, arity: u8, kind: FunctionKind, (by, line): (Name, u32)) -> SourceFunction {
+    SourceFunction {
+        name,
+        arity,
+        kind,
+        defaults_to: None,
+        defined_by: Some(by),
+        lines: LineRange { first: line, last: line },
+        n_clauses: 0,
+        doc: Doc::None,
+        complexity: Complexity { cyclomatic: 1, ..Complexity::default() },
+    }
+}
 
 struct Linker<'a> {
     file: &'a SourceFacts,
@@ -94,18 +139,7 @@ impl Linker<'_> {
             let by = linked.names.add(self.interfaces.names.get(module));
             for (name, arity, kind) in defines {
                 let name = linked.names.add(self.interfaces.names.get(name));
-                let lines = LineRange { first: reference.line, last: reference.line };
-                let function = SourceFunction {
-                    name,
-                    arity,
-                    kind,
-                    defaults_to: None,
-                    defined_by: Some(by),
-                    lines,
-                    n_clauses: 0,
-                    doc: Doc::None,
-                    complexity: Complexity { cyclomatic: 1, ..Complexity::default() },
-                };
+                let function = made(name, arity, kind, (by, reference.line));
                 self.add(linked, place, function);
             }
             for (name, arity, call) in calls {
@@ -117,6 +151,39 @@ impl Linker<'_> {
                 if let Some(module) = module.filter(|module| !module.behaviours.contains(&it)) {
                     module.behaviours.push(it);
                 }
+            }
+        }
+    }
+
+    /// Adds what macros define under names that they are given.
+    fn name(&mut self, linked: &mut SourceFacts) {
+        let file = self.file;
+        for given in &file.linking.given {
+            let call = Reference {
+                from_module: given.module,
+                from_function: Reference::BODY,
+                to_module: given.to_module,
+                to_function: Some(given.to_function),
+                line: given.line,
+                column: 0,
+                arity: given.arity,
+                kind: RefKind::Call,
+                origin: RefOrigin::Written,
+                certainty: Certainty::Certain,
+                scope: given.scope,
+            };
+            let Some(target) = self.target(&call) else { continue };
+            let interfaces = self.interfaces;
+            for it in interfaces.named(target).iter().filter(|it| it.place == given.place) {
+                let text = [
+                    interfaces.names.get(it.before),
+                    file.names.get(given.atom),
+                    interfaces.names.get(it.after),
+                ];
+                let name = linked.names.add(&text.concat());
+                let by = linked.names.add(interfaces.names.get(target.0));
+                let function = made(name, it.arity, it.kind, (by, given.line));
+                self.add(linked, given.module as usize, function);
             }
         }
     }

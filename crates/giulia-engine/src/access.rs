@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use giulia_probe::dist::tls::{TlsOptions, Verify};
+use giulia_probe::{
+    OwnNodes,
+    dist::tls::{TlsOptions, Verify},
+};
 
 use crate::{CookieSource, Error, Progress};
 
@@ -28,6 +31,8 @@ pub struct Access {
     /// The folder in which it is written down what is armed on nodes that would not undo it by
     /// themselves; nothing is written without it.
     pub armed: Option<PathBuf>,
+    /// The names of all our connections, whoever dials.
+    pub own: OwnNodes,
 }
 
 /// What was said about TLS; its files are read when a node is dialled, not before.
@@ -130,6 +135,7 @@ mod tests {
                 no_eval: false,
                 accept_vm_bug: false,
                 armed: None,
+                own: OwnNodes::default(),
             };
             let (bounds, clock) = (crate::Bounds::lasting(access.timeout), crate::Clock::system());
             let heard = Heard::default();

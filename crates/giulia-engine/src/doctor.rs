@@ -381,6 +381,7 @@ mod tests {
             no_eval: false,
             accept_vm_bug: false,
             armed: None,
+            own: crate::OwnNodes::default(),
         };
         let (bounds, clock) = (Bounds::lasting(access.timeout), Clock::system());
         let attempt =

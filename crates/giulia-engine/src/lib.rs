@@ -63,7 +63,7 @@ pub use examine::{ExamineRequest, examine, picture, recorded_findings};
 pub use explain::{ExplainRequest, explain};
 pub use flame::{FlameRequest, NotAPattern, Pattern, flame};
 pub use giulia_probe::{
-    ListedBif, NotASubject, SampleOptions, Subject, Who, bif_list,
+    ListedBif, NotASubject, OwnNodes, SampleOptions, Subject, Who, bif_list,
     dist::{Cookie, NodeName, tls::Verify},
 };
 pub use mailbox::{MailboxRequest, mailbox};

@@ -73,6 +73,7 @@ pub(crate) async fn attach(
     options.no_eval = access.no_eval;
     options.accept_vm_bug = access.accept_vm_bug;
     options.ledger = access.armed.as_ref().map(|it| crate::armed::ledger(it));
+    options.own = access.own.clone();
     options.call_timeout = options.call_timeout.min(sooner(allowed));
     let link = Link::attach(&target(node, access)?, &options).await;
     link.map_err(|it| Error::asking(node, &it))

@@ -108,6 +108,7 @@ mod tests {
             no_eval: false,
             accept_vm_bug: false,
             armed: None,
+            own: crate::OwnNodes::default(),
         };
         let window = Duration::from_secs(20);
         let bounds = Bounds::lasting(access.timeout + window);

@@ -40,6 +40,7 @@ impl Ctx {
             no_eval: false,
             accept_vm_bug: false,
             armed: None,
+            own: giulia_engine::OwnNodes::default(),
         };
         let book = AccessBook { common, nodes: std::collections::BTreeMap::new() };
         Self::new(book, archive, giulia_engine::Cancel::new().stop())

@@ -34,6 +34,7 @@ mod look;
 mod mailbox;
 mod meter;
 mod naming;
+mod own_nodes;
 mod pace;
 mod paged;
 mod probes;
@@ -68,6 +69,7 @@ pub use keeper::{
 pub use link::{AttachOptions, Link};
 pub use mailbox::{MailboxOptions, mailbox};
 pub use meter::Budget;
+pub use own_nodes::OwnNodes;
 pub use pace::Pace;
 #[doc(hidden)]
 pub use probes::processes::recorded;

@@ -15,7 +15,7 @@ use giulia_model::{Gate, Impact, Question};
 use tokio::task::JoinSet;
 
 use crate::{
-    ErtsVersion, Ledger,
+    ErtsVersion, Ledger, OwnNodes,
     answer::{self, Answer, Bif, Problem},
     bifs,
     gates::{self, Caution},
@@ -50,6 +50,8 @@ pub struct AttachOptions {
     pub call_timeout: Duration,
     /// Where it is written down what is armed on a node that does not undo it by itself.
     pub ledger: Option<Arc<dyn Ledger>>,
+    /// Shared by all connections of one giulia, so that none takes the others' work for the node's.
+    pub own: OwnNodes,
 }
 
 /// A link to a target; cheap to clone.
@@ -66,6 +68,7 @@ struct Shared {
     accept_vm_bug: bool,
     call_timeout: Duration,
     ledger: Option<Arc<dyn Ledger>>,
+    own: OwnNodes,
     meter: Meter,
     /// From the last answer that told it; sizes the heap limit of the process probe.
     processes: AtomicU64,
@@ -87,6 +90,7 @@ impl AttachOptions {
             accept_vm_bug: false,
             call_timeout: Duration::from_secs(5),
             ledger: None,
+            own: OwnNodes::default(),
         }
     }
 }
@@ -99,6 +103,7 @@ impl Link {
     /// Those of [`Connection::connect`], and when the node does not tell its version.
     pub async fn attach(target: &Target, options: &AttachOptions) -> Result<Self, Error> {
         let connection = Connection::connect(target, &options.dist).await?;
+        options.own.add(connection.local_name());
         let meter = Meter::default();
         let items = ["version", "process_count"].map(Term::atom);
         let asked = call(&Bif::map("erlang", "system_info", items), options.call_timeout);
@@ -118,6 +123,7 @@ impl Link {
             accept_vm_bug: options.accept_vm_bug,
             call_timeout: options.call_timeout,
             ledger: options.ledger.clone(),
+            own: options.own.clone(),
             meter,
             processes: AtomicU64::new(processes),
             headroom: AtomicU64::new(u64::MAX),
@@ -163,6 +169,11 @@ impl Link {
         } else {
             caution
         }
+    }
+
+    /// The names of this and of the other connections of this giulia.
+    pub(crate) fn own(&self) -> &OwnNodes {
+        &self.shared.own
     }
 
     pub(crate) fn ledger(&self) -> Option<&Arc<dyn Ledger>> {

@@ -14,6 +14,7 @@ use giulia_dist::term::{Pid, Term};
 use giulia_model::{Mfa, NameSource, NotSeen, Processes};
 
 use crate::{
+    OwnNodes,
     answer::{self, Bif, Problem},
     gates::Caution,
     link::Link,
@@ -272,12 +273,12 @@ pub(crate) async fn rows(
         let kept = dictionaries(link, &pids, &infos).await?;
         let stacks = stacks(link, &pids, &infos).await?;
         let more = kept.into_iter().zip(stacks);
-        let ours = link.connection().local_name();
+        let ours = link.own();
         for (((pid, since_start), info), more) in some.into_iter().zip(&infos).zip(more) {
             let worked = worked(&pid, since_start);
             let row = row(pid, [since_start, worked], info, more);
             rows.extend(
-                row.filter(|it| it.leader.as_ref().is_none_or(|it| it.node.as_str() != ours)),
+                row.filter(|it| it.leader.as_ref().is_none_or(|it| !ours.is_own(it.node.as_str()))),
             );
         }
     }
@@ -333,7 +334,7 @@ pub(crate) async fn stood(link: &Link, mut pids: Vec<Pid>) -> Result<Vec<Stood>,
         let infos = infos(link, &pids, &processes::items(link.erts(), closeness)).await?;
         let kept = dictionaries(link, &pids, &infos).await?;
         let stacks = of_some(link, &pids, &infos, "current_stacktrace", |_| true).await?;
-        let ours = link.connection().local_name();
+        let ours = link.own();
         for (((pid, info), kept), stack) in pids.into_iter().zip(infos).zip(kept).zip(stacks) {
             let Some(stack) = stack else { continue };
             stood.extend(one_stood(pid, &info, kept.as_ref(), stack, ours));
@@ -347,14 +348,14 @@ fn one_stood(
     info: &Term<'static>,
     kept: Option<&Term<'static>>,
     stack: Term<'static>,
-    ours: &str,
+    ours: &OwnNodes,
 ) -> Option<Stood> {
     let pairs: Vec<&Term<'static>> =
         info.as_list()?.iter().filter_map(|it| it.as_tuple()?.get(1)).collect();
     let [registered, initial, _, _, status, leader, mailbox, call, _] = pairs.as_slice() else {
         return None;
     };
-    if leader.as_pid().is_some_and(|it| it.node.as_str() == ours) {
+    if leader.as_pid().is_some_and(|it| ours.is_own(it.node.as_str())) {
         return None;
     }
     let key = kept.and_then(Term::as_list).and_then(|it| answer::pair(it, "$initial_call"));

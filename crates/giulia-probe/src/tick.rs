@@ -323,7 +323,7 @@ impl Ticker {
         }
         let Some(told) = told else { return };
         let Some(looked) = told.seen else { return };
-        let ours = self.link.connection().local_name().to_owned();
+        let ours = self.link.own().clone();
         self.census.take(&looked, wanted.list, &ours);
         self.introduce(&looked).await;
         let window = self.looked_us.map(|it| activity::window(it, told.called_us));

@@ -6,10 +6,9 @@ use giulia_model::{Explain, LimitOver, ProcessGroup, RestsOnKind, Share, Snapsho
 
 use crate::{Missing, Picture, judge::plain, predict::as_f64};
 
-/// Processes that giulia itself, or a shell, evaluates expressions in, and those that the VM keeps
-/// for who traces: while suspects are looked at closely they do more than a quiet node.
-const OF_THE_OBSERVER: [&str; 3] =
-    ["erl_eval:expr/5", "erpc:execute_call/4", "erts_trace_cleaner:start/0"];
+/// What the VM itself does for who traces, in a process of its own (`erts_internal`, ERTS 15 and
+/// later): while suspects are looked at closely that is giulia. Its other processes are in no share.
+const OF_THE_OBSERVER: &str = "erts_trace_cleaner:start/0";
 
 /// The time that ticks cover, in milliseconds.
 pub(crate) fn elapsed_ms(picture: &Picture) -> f64 {
@@ -36,7 +35,7 @@ pub(crate) fn worked(picture: &Picture) -> Result<Worked<'_>, Missing> {
         let ask = format!("giulia observe {} --for 30s", picture.node);
         Missing::new("who works", "no tick of the session held it", ask)
     })?;
-    let is_observer = |it: &&Share| OF_THE_OBSERVER.contains(&it.name.as_str());
+    let is_observer = |it: &&Share| it.name == OF_THE_OBSERVER;
     let rows = &work.by_initial_call.rows;
     let observer: f64 = rows.iter().filter(is_observer).map(|it| it.share).sum();
     let rest = (1.0 - observer).max(1e-9);

@@ -11,6 +11,7 @@ use giulia_model::{Coverage, Processes, Window};
 
 use super::{List, Wanted, answer::Seen};
 use crate::{
+    OwnNodes,
     look::{Leader, Look, Row, Sums},
     naming::Traits,
     paged,
@@ -74,7 +75,7 @@ impl Census {
     }
 
     /// Takes a look in; `list` is what was wanted for it.
-    pub(crate) fn take(&mut self, seen: &Seen, list: List, ours: &str) {
+    pub(crate) fn take(&mut self, seen: &Seen, list: List, ours: &OwnNodes) {
         self.looks += 1;
         self.total = seen.whole.processes;
         if list == List::All {
@@ -111,7 +112,7 @@ impl Census {
                 None => {}
             }
         }
-        self.known.retain(|_, it| it.leader.node.as_str() != ours);
+        self.known.retain(|_, it| !ours.is_own(it.leader.node.as_str()));
         let listed = u64::try_from(self.known.len()).unwrap_or(u64::MAX);
         // A burst of births is told in part: then everyone is wanted again, or nobody.
         self.complete = list != List::None && listed <= CLOSELY_MAX * 2;
@@ -212,7 +213,7 @@ impl Census {
         seen: &Seen,
         top: usize,
         window: Option<Window>,
-        ours: &str,
+        ours: &OwnNodes,
     ) -> Processes {
         let rows = self.rows(seen, ours);
         let active = active(seen);
@@ -240,7 +241,7 @@ impl Census {
     }
 
     /// The rows to list, from the items that the watcher read of them.
-    fn rows(&mut self, seen: &Seen, ours: &str) -> Vec<Row> {
+    fn rows(&mut self, seen: &Seen, ours: &OwnNodes) -> Vec<Row> {
         let mut rows = Vec::new();
         for (pid, items) in &seen.closely {
             let mut told = seen.busy.iter().chain(&seen.fullest);
@@ -249,7 +250,7 @@ impl Census {
             let Some(mut row) = paged::row(pid.clone(), figures, items, (None, None)) else {
                 continue;
             };
-            if row.leader.as_ref().is_some_and(|it| it.node.as_str() == ours) {
+            if row.leader.as_ref().is_some_and(|it| ours.is_own(it.node.as_str())) {
                 continue;
             }
             // Who is to be asked still is not known by a row, which has no stack.
@@ -267,10 +268,15 @@ impl Census {
     }
 
     /// Sums by group leader: the watcher's, or of everyone who is known.
-    fn led(&self, seen: &Seen, active: &HashMap<&Pid, Did>, ours: &str) -> Vec<(Leader, Sums)> {
+    fn led(
+        &self,
+        seen: &Seen,
+        active: &HashMap<&Pid, Did>,
+        ours: &OwnNodes,
+    ) -> Vec<(Leader, Sums)> {
         if !seen.led.is_empty() {
             let theirs = |it: &&(Leader, Sums)| match &it.0 {
-                Leader::Pid(pid) => pid.node.as_str() != ours,
+                Leader::Pid(pid) => !ours.is_own(pid.node.as_str()),
                 Leader::Others => true,
             };
             return seen.led.iter().filter(theirs).cloned().collect();
@@ -323,6 +329,13 @@ mod tests {
         Pid::new("shop@db1", id, 0, 7)
     }
 
+    fn us() -> OwnNodes {
+        let ours = OwnNodes::default();
+        ours.add("us@here");
+        ours.add("us-too@here");
+        ours
+    }
+
     fn listed(id: u32, since_start: u64) -> Listed {
         Listed { pid: pid(id), since_start, leader: pid(1) }
     }
@@ -345,7 +358,7 @@ mod tests {
     /// `name processes worked since_start` of each group, and of all of them together.
     fn told(census: &mut Census, seen: &Seen) -> Vec<String> {
         let window = Some(Window { elapsed_ms: 1000.0 });
-        let processes = census.processes(seen, 20, window, "us@here");
+        let processes = census.processes(seen, 20, window, &us());
         let all = processes.reductions;
         let mut told: Vec<String> = processes
             .by_initial_call
@@ -366,7 +379,7 @@ mod tests {
         assert_eq!(census.wanted(20, 5).list, List::All);
         let all = vec![listed(10, 100), listed(11, 200), listed(12, 300)];
         let first = Seen { whole: whole(3, 600, 600), listed: all, ..Seen::default() };
-        census.take(&first, List::All, "us@here");
+        census.take(&first, List::All, &us());
         assert_eq!(census.strangers(&first).len(), 3);
         for (id, name) in [(10, "room"), (11, "room"), (12, "shop")] {
             named(&mut census, id, name);
@@ -385,7 +398,7 @@ mod tests {
             gone: vec![pid(12)],
             ..Seen::default()
         };
-        census.take(&second, List::Changes, "us@here");
+        census.take(&second, List::Changes, &us());
         let expected = ["room:init/1 2 57 357", "(not looked at) 2 14 14", "all 71 371"];
         assert_eq!(told(&mut census, &second), expected);
         assert_eq!(census.strangers(&second).len(), 2);
@@ -403,13 +416,13 @@ mod tests {
             busy: vec![active(10, 600, 700)],
             ..Seen::default()
         };
-        census.take(&seen, List::None, "us@here");
+        census.take(&seen, List::None, &us());
         named(&mut census, 10, "room");
         let expected = ["room:init/1 1 600 700", "(not looked at) 49999 400 8300", "all 1000 9000"];
         assert_eq!(told(&mut census, &seen), expected);
         // It becomes smaller: then everyone is wanted.
         let seen = Seen { whole: whole(500, 10, 10), ..Seen::default() };
-        census.take(&seen, List::None, "us@here");
+        census.take(&seen, List::None, &us());
         assert_eq!(census.wanted(20, 0).list, List::All);
     }
 
@@ -417,9 +430,11 @@ mod tests {
     fn what_is_ours_is_nobodys_work() {
         let mut census = Census::new(false);
         let ours = Listed { leader: Pid::new("us@here", 1, 0, 1), ..listed(90, 1000) };
-        let all = vec![listed(10, 100), ours];
-        let seen = Seen { whole: whole(2, 1100, 1100), listed: all, ..Seen::default() };
-        census.take(&seen, List::All, "us@here");
+        // Of another connection of the same giulia.
+        let too = Listed { leader: Pid::new("us-too@here", 1, 0, 1), ..listed(91, 500) };
+        let all = vec![listed(10, 100), ours, too];
+        let seen = Seen { whole: whole(3, 1600, 1600), listed: all, ..Seen::default() };
+        census.take(&seen, List::All, &us());
         assert_eq!(told(&mut census, &seen), ["(not looked at) 1 0 100", "all 0 100"]);
     }
 
@@ -429,7 +444,7 @@ mod tests {
         for look in 0..100 {
             let busy = (0..1000).map(|it| active(look * 1000 + it, 1, 1)).collect();
             let seen = Seen { whole: whole(50_000, 1000, 1000), busy, ..Seen::default() };
-            census.take(&seen, List::None, "us@here");
+            census.take(&seen, List::None, &us());
             assert!(census.known.len() <= KNOWN_MAX, "{}", census.known.len());
             assert!(census.known.contains_key(&pid(look * 1000)));
         }

@@ -2,20 +2,21 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use giulia_engine::{Access, AccessBook, Cookie, CookieSource, TlsAccess, Verify};
+use giulia_engine::{Access, AccessBook, Cookie, CookieSource, OwnNodes, TlsAccess, Verify};
 
 use crate::config::{Config, Origin, Settings, TlsVerify};
 
 /// The ways to every node that the configuration knows, and to any other.
 pub(crate) fn book(config: &Config) -> anyhow::Result<AccessBook> {
+    let own = OwnNodes::default();
     let mut nodes = BTreeMap::new();
     for node in config.nodes() {
-        nodes.insert(node.clone(), access(config, Some(node))?);
+        nodes.insert(node.clone(), access(config, Some(node), &own)?);
     }
-    Ok(AccessBook { common: access(config, None)?, nodes })
+    Ok(AccessBook { common: access(config, None, &own)?, nodes })
 }
 
-fn access(config: &Config, node: Option<&str>) -> anyhow::Result<Access> {
+fn access(config: &Config, node: Option<&str>, own: &OwnNodes) -> anyhow::Result<Access> {
     let (settings, cookie_file_origin) = config.effective(node)?;
     Ok(Access {
         cookie: cookie(config, &settings, cookie_file_origin),
@@ -28,6 +29,7 @@ fn access(config: &Config, node: Option<&str>) -> anyhow::Result<Access> {
         accept_vm_bug: settings.accept_vm_bug.unwrap_or_default(),
         armed: directories::ProjectDirs::from("", "", "giulia")
             .map(|it| it.data_dir().join("armed")),
+        own: own.clone(),
     })
 }
 

@@ -8,15 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use giulia_model::{Change, Explain, ExplainSample, ExplainVerdict, FunctionPattern, Mfa, NotSeen};
+use giulia_model::{
+    Change, Explain, ExplainSample, ExplainVerdict, FunctionPattern, Mfa, NotSeen, ReadPrice,
+    RestsOn, RestsOnKind,
+};
 use giulia_probe::{
     Keeper, KeeperOptions, KeptChange, Link, NotResolved, foreign, loaded_bytecode, loaded_md5,
-    resolve,
+    read_price, resolve,
     spans::{SpanOptions, SpanSample, Thing, Who, name_things, sample_spans},
 };
 
 use crate::{Attempt, Bounds, Error, ErrorKind, remote};
-use conclude::{Conclusion, conclude};
+use conclude::{Conclusion, conclude, cycles};
 
 /// The document's name and version.
 const SCHEMA: &str = "giulia.explain/1";
@@ -72,6 +75,8 @@ async fn look(
         latency: None,
         callers: Vec::new(),
         stability: None,
+        cycles: None,
+        read_price: None,
         sample: ExplainSample::default(),
         manifest: Vec::new(),
         gates: link.gates().into_iter().filter(|it| matters(&it.feature)).collect(),
@@ -202,6 +207,8 @@ async fn fill(seen: &mut Explain, link: &Link, sample: &SpanSample, wanted: u64)
     seen.latency = latency;
     seen.callers = callers;
     seen.stability = stability;
+    seen.cycles = cycles(&sample.cycles);
+    seen.read_price = price(seen, link).await;
     let mut followed: Vec<String> =
         followed.iter().filter_map(|it| names.get(it).map(|it| it.name.clone())).collect();
     followed.sort();
@@ -220,6 +227,22 @@ async fn fill(seen: &mut Explain, link: &Link, sample: &SpanSample, wanted: u64)
     };
     let notes = sample.notes.iter().cloned();
     seen.not_seen.extend(notes.map(|why| NotSeen { what: "a part of the sample".to_owned(), why }));
+}
+
+/// What a read of a table would cost in place of calls that wait for others.
+async fn price(seen: &mut Explain, link: &Link) -> Option<ReadPrice> {
+    let of_the_node = [RestsOnKind::EtsTable, RestsOnKind::PersistentTerm, RestsOnKind::OwnCode];
+    let rests_elsewhere = |it: &RestsOn| !of_the_node.contains(&it.kind);
+    seen.rests_on.first().filter(|it| rests_elsewhere(it))?;
+    let sample = seen.stability.as_ref()?;
+    match read_price(link, sample.key_bytes_p50, sample.result_bytes_p50).await {
+        Ok(it) => Some(ReadPrice { often_us: it.often_us, seldom_us: it.seldom_us }),
+        Err(error) => {
+            let what = "what a read of a table costs here".to_owned();
+            seen.not_seen.push(NotSeen { what, why: error.to_string() });
+            None
+        }
+    }
 }
 
 fn change(it: KeptChange, began: Instant) -> Change {

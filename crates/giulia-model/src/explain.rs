@@ -39,6 +39,13 @@ pub struct Explain {
     /// Whether the same arguments gave the same results; absent without a call that returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
+    /// What callers do between two calls; absent where none was seen to call twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<Cycles>,
+    /// What a read of an ETS table with the keys and results of the sample costs on this node;
+    /// absent where there is no result, or the node was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_price: Option<ReadPrice>,
     /// How much was traced for it.
     pub sample: ExplainSample,
     /// Everything that giulia switched on for it, and what became of that.
@@ -211,6 +218,30 @@ pub struct Stability {
     pub result_bytes_p50: u64,
     /// The largest result.
     pub result_bytes_max: u64,
+}
+
+/// From one call of a process to its next, as it was under trace.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cycles {
+    /// Whole cycles that were seen.
+    pub seen: u64,
+    /// From call to call, on average, in microseconds.
+    pub mean_us: f64,
+    /// Share of that inside of the call, 0 to 1.
+    pub called_share: f64,
+    /// Share of that in which it waited for something else that is no answer of a process of the
+    /// node: a socket, a clock, a message of which nobody knows whose it is. 0 for a client that
+    /// does nothing but ask.
+    pub waited_share: f64,
+}
+
+/// What a read of a table costs, in microseconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadPrice {
+    /// One after the other.
+    pub often_us: f64,
+    /// Once in a while, when other work has used the caches of the processor meanwhile.
+    pub seldom_us: f64,
 }
 
 /// How much was traced.

@@ -28,6 +28,7 @@ pub(crate) const LOADED: Form = Form(include_bytes!("../forms/loaded.etf"));
 pub(crate) const LOGGER: Form = Form(include_bytes!("../forms/logger.etf"));
 pub(crate) const NODE: Form = Form(include_bytes!("../forms/node.etf"));
 pub(crate) const PORTS: Form = Form(include_bytes!("../forms/ports.etf"));
+pub(crate) const PRICES: Form = Form(include_bytes!("../forms/prices.etf"));
 pub(crate) const PROCESS: Form = Form(include_bytes!("../forms/process.etf"));
 pub(crate) const PROCESSES: Form = Form(include_bytes!("../forms/processes.etf"));
 pub(crate) const SENTINEL: Form = Form(include_bytes!("../forms/sentinel.etf"));

@@ -76,6 +76,7 @@ pub use probes::processes::recorded;
 pub use probes::{
     PROBES, Probe,
     busy::{Busy, busy, kinds},
+    prices::{ReadPrice, read_price},
     bytecode::{NoBytecode, loaded_bytecode, loaded_file, loaded_md5},
     dump::{DumpOptions, dump},
     functions::{

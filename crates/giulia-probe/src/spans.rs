@@ -12,7 +12,7 @@ mod thing;
 mod timeline;
 
 pub use event::Digest;
-pub use fold::{End, Part, Span, spans};
+pub use fold::{Cycle, End, Part, Span, cycles, spans};
 pub use naming::{Named, name_things};
 pub use sampler::{SpanOptions, SpanSample, sample_spans};
 pub use thing::{Handle, Thing, Who};

@@ -23,6 +23,7 @@ mod predict;
 mod repo;
 mod rule;
 mod rules;
+mod table;
 
 #[cfg(test)]
 mod example;
@@ -31,6 +32,9 @@ pub use compare::{Compared, compare};
 pub use judge::{judge, judge_with};
 pub use over::{EventsOver, Over, RateOver, ThreadsOver};
 pub use picture::{Missing, Part, Picture};
-pub use predict::{CacheGain, Demand, Range, cache, closed_loop, open_queue, range, table_bytes};
+pub use predict::{
+    CacheGain, Callers, Demand, Processors, Range, cache, closed_loop, open_queue, range, read_s,
+    table_bytes, throughput,
+};
 pub use rule::{Rule, Threshold};
 pub use rules::{RULES, rule};

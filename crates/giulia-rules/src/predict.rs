@@ -81,6 +81,83 @@ pub fn table_bytes(objects: f64, key_bytes: u64, value_bytes: u64) -> Range {
     range(objects * each, RANGE_MAX)
 }
 
+/// Callers of a function, as they are now.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Callers {
+    /// Their calls a second, all together.
+    pub calls_per_s: f64,
+    /// How long a call takes, on average, in seconds.
+    pub call_s: f64,
+    /// Share of a caller's time inside of the call, 0 to 1.
+    pub called_share: f64,
+    /// Share of a caller's time in which it waits for what it was not asked by this node: its own
+    /// next request, a clock. At 0 it asks again as soon as it has its answer (a closed loop); near
+    /// 1 its calls come when they come, whatever they take (open arrivals).
+    pub waited_share: f64,
+}
+
+/// Normal schedulers and what a call takes of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Processors {
+    /// How many are online.
+    pub schedulers: f64,
+    /// Share of their time that they work, 0 to 1.
+    pub busy: f64,
+    /// CPU time that a call would not take any more, the caller's and the server's, in seconds.
+    pub saved_s: f64,
+}
+
+/// From here on schedulers, and not waiting for each other, decide how fast a closed loop goes: a
+/// process that becomes runnable finds all of them at work nine times of ten.
+const SATURATED: f64 = 0.9;
+/// What is saved is known to about a third: counters in a function and messages about a server
+/// each take time of their own.
+const SAVED_ERROR: f64 = 0.35;
+/// Counts of a few seconds differ by so much between two looks at the same load.
+const COUNT_ERROR: f64 = 1.1;
+/// A change that speeds callers up by more than this is not believed: something else limits them.
+const FASTER_MAX: f64 = 20.0;
+
+/// Calls a second when a call takes `after_s` in place of what it takes now.
+///
+/// A closed loop goes round in the time outside of the call and the new call (the interactive
+/// response time law), and not faster than the processors serve what is left of its work (asymptotic
+/// bounds); where they are saturated already, they alone decide. Open arrivals stay as they are.
+/// Who waits for a part of the time is in between, by that part.
+pub fn throughput(callers: &Callers, processors: &Processors, after_s: f64) -> Range {
+    let gone = callers.called_share.clamp(0.0, 1.0)
+        * (1.0 - after_s / callers.call_s.max(1e-9)).clamp(0.0, 1.0);
+    let by_waiting = 1.0 / (1.0 - gone).max(1.0 / FASTER_MAX);
+    let work_s = processors.schedulers * processors.busy / callers.calls_per_s.max(1e-9);
+    let left_s = (work_s - processors.saved_s).max(work_s / FASTER_MAX);
+    let by_work = if left_s > 0.0 { work_s / left_s } else { 1.0 };
+    let closed = if processors.saved_s <= 0.0 || work_s <= 0.0 {
+        by_waiting
+    } else if processors.busy >= SATURATED {
+        by_work
+    } else {
+        by_waiting.min(by_work / processors.busy.max(1e-9))
+    };
+    let part = 1.0 - callers.waited_share.clamp(0.0, 1.0);
+    let at = |part: f64| callers.calls_per_s * closed.max(1.0).powf(part);
+    let likely = at(part);
+    let low = at((part - SAVED_ERROR).max(0.0)).min(likely / COUNT_ERROR);
+    let high = at(part + SAVED_ERROR).max(likely * COUNT_ERROR);
+    (likely, low.max(likely / RANGE_MAX), high.min(likely * RANGE_MAX))
+}
+
+/// What a read costs whose calls come so often on each scheduler: as in a loop when little else ran
+/// since the last one, as once in a while when a millisecond of other work did.
+pub fn read_s(often_s: f64, seldom_s: f64, calls_per_s: f64, schedulers: f64) -> f64 {
+    /// Between two reads, in seconds: what a core runs in 10 µs leaves its first caches to others
+    /// hardly at all; what it runs in 1 ms, which is how seldom the dearer one was measured, does.
+    const OFTEN_S: f64 = 1e-5;
+    const SELDOM_S: f64 = 1e-3;
+    let between_s = schedulers.max(1.0) / calls_per_s.max(1e-9);
+    let part = ((between_s / OFTEN_S).ln() / (SELDOM_S / OFTEN_S).ln()).clamp(0.0, 1.0);
+    often_s.max(1e-9).powf(1.0 - part) * seldom_s.max(often_s).max(1e-9).powf(part)
+}
+
 /// One server, arrivals that do not depend on it (Pollaczek and Khinchine): how long they wait.
 ///
 /// `variation` is the squared coefficient of variation of the service time: 0 constant, 1
@@ -204,7 +281,54 @@ mod tests {
         assert!((many.response_s - 1.0).abs() < 1e-6);
     }
 
+    fn closed(called_share: f64, call_s: f64) -> Callers {
+        Callers { calls_per_s: 1_000.0, call_s, called_share, waited_share: 0.0 }
+    }
+
+    #[test]
+    fn a_closed_loop_that_spends_half_of_its_time_in_the_call_doubles() {
+        let idle = Processors { schedulers: 8.0, busy: 0.1, saved_s: 0.0 };
+        let (likely, low, high) = throughput(&closed(0.5, 0.001), &idle, 0.0);
+        assert!((likely - 2_000.0).abs() < 1e-6, "{likely}");
+        assert!(low < likely && likely < high && high <= 2.0 * low * (1.0 + 1e-9), "{low} {high}");
+        let open = Callers { waited_share: 1.0, ..closed(0.5, 0.001) };
+        assert!((throughput(&open, &idle, 0.0).0 - 1_000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn saturated_processors_decide_by_what_is_left_to_do() {
+        // 2 ms of CPU time a call on two schedulers; 0.5 ms of it go.
+        let full = Processors { schedulers: 2.0, busy: 1.0, saved_s: 0.0005 };
+        let (likely, ..) = throughput(&closed(0.9, 0.03), &full, 0.0);
+        assert!((likely - 1_000.0 * 2.0 / 1.5).abs() < 1e-6, "{likely}");
+        // With half of them idle, the loop gains by waiting less, up to all that there is.
+        let half = Processors { schedulers: 4.0, busy: 0.5, saved_s: 0.0005 };
+        let (likely, ..) = throughput(&closed(0.9, 0.03), &half, 0.0);
+        assert!((likely - 2.0 * 1_000.0 * 2.0 / 1.5).abs() < 1e-6, "{likely}");
+    }
+
+    #[test]
+    fn a_read_costs_more_the_seldomer_it_is() {
+        let at = |rate| read_s(0.1e-6, 1.0e-6, rate, 2.0);
+        assert!((at(1e6) - 0.1e-6).abs() < 1e-12 && (at(100.0) - 1.0e-6).abs() < 1e-12);
+        assert!(at(20_000.0) > at(100_000.0));
+    }
+
     proptest! {
+        #[test]
+        fn a_throughput_never_falls_and_its_range_is_no_wider_than_two(
+            rate in 1.0..1e6_f64, called in 0.0..1.0_f64, waited in 0.0..1.0_f64,
+            busy in 0.0..1.0_f64, saved in 0.0..0.01_f64, after in 0.0..0.01_f64,
+        ) {
+            let callers = Callers {
+                calls_per_s: rate, call_s: 0.005, called_share: called, waited_share: waited,
+            };
+            let processors = Processors { schedulers: 4.0, busy, saved_s: saved };
+            let (likely, low, high) = throughput(&callers, &processors, after);
+            prop_assert!(likely >= rate * (1.0 - 1e-9) && low <= likely && likely <= high);
+            prop_assert!(high <= 2.0 * low * (1.0 + 1e-9));
+        }
+
         #[test]
         fn a_cache_never_saves_more_than_there_is(
             calls in 2_u64..5000, distinct in 1_u64..5000, once in 0_u64..5000,

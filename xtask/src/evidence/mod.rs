@@ -14,6 +14,7 @@ mod kill;
 mod nexus;
 mod observed;
 mod os;
+mod predictions;
 mod price;
 mod scale;
 mod soak;
@@ -109,6 +110,7 @@ const ALL: &[(&str, Run)] = &[
     ("flood", flood::run),
     ("nexus", nexus::run),
     ("zoo", zoo::run),
+    ("predictions", predictions::run),
 ];
 
 /// Runs one measurement by its name.

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use giulia_model::{
-    Caller, CallsSeen, ExplainVerdict, Latency, Mfa, RestsOn, RestsOnKind, Stability,
+    Caller, CallsSeen, Cycles, ExplainVerdict, Latency, Mfa, RestsOn, RestsOnKind, Stability,
 };
-use giulia_probe::spans::{End, Named, Part, Span, Thing};
+use giulia_probe::spans::{Cycle, End, Named, Part, Span, Thing};
 
 /// What a sample says, names and all.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +55,19 @@ const INTERRUPTED: f64 = 10.0;
 
 /// Callers listed.
 const CALLERS_MAX: usize = 20;
+
+/// What the cycles of a sample add up to.
+pub(super) fn cycles(all: &[Cycle]) -> Option<Cycles> {
+    let sum = |of: fn(&Cycle) -> u64| all.iter().map(of).fold(0, u64::saturating_add);
+    let elapsed_us = sum(|it| it.elapsed_us);
+    let seen = u64::try_from(all.len()).unwrap_or(u64::MAX);
+    (elapsed_us > 0).then(|| Cycles {
+        seen,
+        mean_us: share(elapsed_us, seen),
+        called_share: share(sum(|it| it.called_us), elapsed_us),
+        waited_share: share(sum(|it| it.waited_us), elapsed_us),
+    })
+}
 
 pub(super) fn conclude(spans: &[Span], names: &HashMap<Thing, Named>, wanted: u64) -> Conclusion {
     let calls = seen(spans);

@@ -16,6 +16,7 @@ pub(crate) mod logger;
 pub(crate) mod memory;
 pub(crate) mod node;
 pub(crate) mod ports;
+pub(crate) mod prices;
 pub(crate) mod process;
 pub(crate) mod processes;
 pub(crate) mod schedulers;
@@ -58,4 +59,5 @@ pub static PROBES: &[&Probe] = &[
     &bytecode::PROBE,
     &stacks::PROBE,
     &busy::PROBE,
+    &prices::PROBE,
 ];

@@ -67,6 +67,19 @@ pub struct Part {
     pub us: f64,
 }
 
+/// From one call of the function to the next by the same process, as it was seen: the time that
+/// tracing took is part of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cycle {
+    /// From entry to entry, in microseconds.
+    pub elapsed_us: u64,
+    /// Of that, inside of the call.
+    pub called_us: u64,
+    /// Of that, waiting outside of the call for something that is no answer of a process of this
+    /// node: a socket, a clock, a message of which the sample does not say whose it is.
+    pub waited_us: u64,
+}
+
 /// What a boundary takes that is too short to be measured, in microseconds: an `ets:lookup` of a
 /// small row took 0.1 to 0.2 on OTP 25, 27 and 29.
 const BOUNDARY_MIN_US: f64 = 0.1;
@@ -98,6 +111,54 @@ pub fn spans(messages: &[Vec<u8>], function: &Mfa, names: &BTreeMap<String, Pid>
     let costs = costs(&found);
     let fold = Fold { world: &world, costs, timelines: HashMap::new() };
     fold.all(found)
+}
+
+/// What callers do between their calls: whole cycles of the sample.
+pub fn cycles(messages: &[Vec<u8>], function: &Mfa, names: &BTreeMap<String, Pid>) -> Vec<Cycle> {
+    let read = |it: &Vec<u8>| Event::read(it, function).ok().flatten();
+    let world = World::new(messages.iter().filter_map(read).collect(), names.clone());
+    let mut found = Vec::new();
+    for events in world.timelines() {
+        let mut entered: Option<(usize, usize)> = None;
+        let mut idx = 0;
+        while let Some(event) = events.get(idx) {
+            if !matches!(event.what, What::Entry { .. }) {
+                idx += 1;
+                continue;
+            }
+            if let Some((from, left)) = entered {
+                found.extend(cycle(events, &world, (from, left, idx)));
+            }
+            let (len, _, _) = extent(events.get(idx..).unwrap_or_default());
+            entered = Some((idx, idx + len.max(1) - 1));
+            idx += len.max(1);
+        }
+    }
+    found
+}
+
+/// From the entry at `from` over the end of the call at `left` to the next entry.
+fn cycle(
+    events: &[Event],
+    world: &World,
+    (from, left, next): (usize, usize, usize),
+) -> Option<Cycle> {
+    let at = |idx: usize| events.get(idx).map(|it| it.at_us);
+    let (began, ended, again) = (at(from)?, at(left)?, at(next)?);
+    let outside = |it: &Segment| match &it.state {
+        State::Waits(Cause::Thing(thing)) | State::Boundary { thing, waits: true } => {
+            thing.process().is_none() && !matches!(thing, Thing::File(_) | Thing::DiskTable(_))
+        }
+        State::Waits(Cause::Unknown) => true,
+        _ => false,
+    };
+    let between = world.segments(events.get(left..=next)?, Role::Calls);
+    let waited = between.iter().filter(|it| outside(it)).map(|it| it.to_us - it.from_us);
+    Some(Cycle {
+        elapsed_us: again.saturating_sub(began),
+        called_us: ended.saturating_sub(began),
+        waited_us: waited.sum(),
+    })
 }
 
 /// A span before its segments are told apart.
@@ -384,9 +445,7 @@ mod tests {
 
     use super::*;
 
-    /// The first 80 messages about `kit_rests:FUNCTION/1`, recorded from a real node.
-    fn recorded(otp: u32, function: &str) -> Vec<Span> {
-        let file = format!("../../fixtures/otp-{otp}/spans/{function}.etf");
+    fn recorded_messages(file: &str) -> Vec<Vec<u8>> {
         let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let mut messages = Vec::new();
         let mut reader = Reader::new(&bytes[1..]);
@@ -395,6 +454,13 @@ mod tests {
             Ok(())
         });
         read.unwrap();
+        messages
+    }
+
+    /// The first 80 messages about `kit_rests:FUNCTION/1`, recorded from a real node.
+    fn recorded(otp: u32, function: &str) -> Vec<Span> {
+        let file = format!("../../fixtures/otp-{otp}/spans/{function}.etf");
+        let messages = recorded_messages(&file);
         let mfa = Mfa::new("kit_rests", function, 1);
         let mut found = spans(&messages, &mfa, &BTreeMap::new());
         found.retain(|it| it.end != End::Cut);
@@ -485,16 +551,25 @@ mod tests {
     }
 
     #[test]
+    fn callers_that_sleep_between_two_calls_wait_for_a_clock() {
+        // The callers of these samples call, sleep, and call again.
+        for otp in [25, 27, 29] {
+            let file = format!("../../fixtures/otp-{otp}/spans/server_t.etf");
+            let mfa = Mfa::new("kit_rests", "server_t", 1);
+            let found = cycles(&recorded_messages(&file), &mfa, &BTreeMap::new());
+            assert!(!found.is_empty(), "{otp}");
+            for it in &found {
+                assert!(it.called_us + it.waited_us <= it.elapsed_us, "{otp}: {it:?}");
+            }
+            let sum = |of: fn(&Cycle) -> u64| float(found.iter().map(of).sum());
+            let waited = sum(|it| it.waited_us) / sum(|it| it.elapsed_us);
+            assert!((0.8..0.99).contains(&waited), "{otp}: {found:?}");
+        }
+    }
+
+    #[test]
     fn a_sample_cut_anywhere_is_read_without_a_panic_or_negative_time() {
-        let file = "../../fixtures/otp-27/spans/driver.etf";
-        let bytes = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-        let mut messages = Vec::new();
-        let mut reader = Reader::new(&bytes[1..]);
-        let read = reader.each(|it| {
-            messages.push(it.raw()?.to_vec());
-            Ok(())
-        });
-        read.unwrap();
+        let messages = recorded_messages("../../fixtures/otp-27/spans/driver.etf");
         let mfa = Mfa::new("kit_rests", "driver", 1);
         for from in 0..messages.len() {
             for to in from..messages.len() {

@@ -28,7 +28,7 @@ use giulia_model::Mfa;
 
 use super::{
     boundaries::{boundary_spec, entry_spec, loaded},
-    fold::{End, Span, spans},
+    fold::{Cycle, End, Span, cycles, spans},
     thing::{Thing, Who},
 };
 use crate::{
@@ -56,6 +56,8 @@ pub struct SpanOptions {
 pub struct SpanSample {
     /// The calls that were seen, in the order in which they began.
     pub spans: Vec<Span>,
+    /// What callers did between their calls, in all rounds.
+    pub cycles: Vec<Cycle>,
     /// Registered names that were asked for.
     pub names: BTreeMap<String, Pid>,
     /// Times that tracing was switched on.
@@ -406,7 +408,11 @@ impl Sampler<'_> {
         let bytes: usize = seen.messages.iter().map(Vec::len).sum();
         self.found.messages += u64::try_from(seen.messages.len()).unwrap_or(u64::MAX);
         self.found.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
-        let is_settled = seen.followed_since_us == 0 || seen.settled() > 0;
+        self.found.cycles.extend(cycles(&seen.messages, &self.options.function, &self.found.names));
+        // A round that fills up with what servers do before anybody calls brings no call: what an
+        // earlier one saw stays.
+        let is_settled =
+            seen.settled() > 0 || (seen.followed_since_us == 0 && !self.is_provisional);
         if is_settled {
             if self.is_provisional || seen.followed_since_us > 0 {
                 self.found.spans.clear();

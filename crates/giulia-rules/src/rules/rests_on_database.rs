@@ -8,6 +8,7 @@ use giulia_model::{
 use crate::{
     Missing, Picture, Rule, Threshold,
     predict::{CacheGain, as_f64, cache},
+    table,
 };
 
 /// The rule.
@@ -168,7 +169,7 @@ fn concluded(picture: &Picture, it: &Explain, case: &Case<'_>) -> Finding {
         culprits,
         evidence,
         recommendation: Some(advice(it)),
-        gain: gain.map(|gain| gains(it, case, &gain, latency_us)).unwrap_or_default(),
+        gain: gain.map(|gain| gains(picture, it, case, &gain)).unwrap_or_default(),
         effort: Some(Effort::Low),
         risks: risks(case.sample),
         verify: Some(format!("giulia explain {} '{}'", picture.node, it.function)),
@@ -208,7 +209,7 @@ fn advice(it: &Explain) -> String {
     )
 }
 
-fn gains(it: &Explain, case: &Case<'_>, cache: &CacheGain, latency_us: f64) -> Vec<Gain> {
+fn gains(picture: &Picture, it: &Explain, case: &Case<'_>, cache: &CacheGain) -> Vec<Gain> {
     let (likely, low, high) = cache.saved_per_s;
     let saved = Gain {
         metric: Metric::QueriesPerSecond,
@@ -220,19 +221,6 @@ fn gains(it: &Explain, case: &Case<'_>, cache: &CacheGain, latency_us: f64) -> V
         unit: "queries/s".to_owned(),
         assuming: "as many calls a second as now, and a cache that is told of each change"
             .to_owned(),
-    };
-    let (hits, ..) = cache.hits;
-    let mean_us = hits * super::serialising_process::ETS_LOOKUP_US + (1.0 - hits) * latency_us;
-    let (likely, low, high) = crate::predict::range(mean_us, 2.0);
-    let latency = Gain {
-        metric: Metric::LatencyUs,
-        of: it.function.to_string(),
-        before: latency_us,
-        likely,
-        low,
-        high,
-        unit: "us".to_owned(),
-        assuming: "values of up to 1 KB and a free scheduler".to_owned(),
     };
     let (likely, low, high) = cache.bytes;
     let memory = Gain {
@@ -246,7 +234,9 @@ fn gains(it: &Explain, case: &Case<'_>, cache: &CacheGain, latency_us: f64) -> V
         assuming: "the keys that were asked for in the sample, results stored as they are"
             .to_owned(),
     };
-    vec![saved, latency, memory]
+    let change = table::Change { hits: cache.hits.0, server_us: 0.0 };
+    let faster = table::gains(picture, it, change);
+    [saved].into_iter().chain(faster).chain([memory]).collect()
 }
 
 fn risks(sample: &Stability) -> Vec<String> {

@@ -8,6 +8,7 @@ use giulia_model::{
 use crate::{
     Missing, Picture, Rule, Threshold,
     predict::{as_f64, range},
+    table,
 };
 
 /// The rule.
@@ -52,11 +53,6 @@ static CHANGED_MAX: Threshold = Threshold {
     source: "ets with read_concurrency pays each change between reads with a lock of all readers \
              (ets:new/2, stdlib 6.0); from nine reads a write on it gains",
 };
-
-/// What a read from a table costs its caller, in microseconds: 0.04 for a small row, and 0.2 to 0.5
-/// for copying a kilobyte out (`docs/evidence/06-findings.md`, OTP 23 to 29), with the function
-/// around it. Below what a sample of calls can tell, so it is the bound of what is left.
-pub(super) const ETS_LOOKUP_US: f64 = 0.8;
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let mailboxes = picture.mailboxes.as_ref().map_err(Clone::clone)?;
@@ -111,7 +107,11 @@ fn one(picture: &Picture, it: &Mailbox) -> Finding {
         );
         let culprits = vec![Culprit::process(&it.name, &it.pid)];
         let title = format!("{} is no bottleneck", it.name);
-        return Finding { culprits, evidence, ..Finding::clear(title, why) };
+        // What the change would bring all the same says why it is not advised.
+        let readers = readers(picture, it);
+        let gain = readers.iter().find(|it| reads_the_same(it));
+        let gain = gain.map(|reader| gain_of(picture, it, reader)).unwrap_or_default();
+        return Finding { culprits, evidence, gain, ..Finding::clear(title, why) };
     }
     found(picture, it, evidence)
 }
@@ -141,7 +141,7 @@ fn found(picture: &Picture, it: &Mailbox, evidence: Vec<Evidence>) -> Finding {
         culprits,
         evidence,
         recommendation: Some(recommendation),
-        gain: best.filter(|_| !waits).map(|reader| gain(picture, it, reader)).unwrap_or_default(),
+        gain: best.filter(|_| !waits).map(|reader| gain_of(picture, it, reader)).unwrap_or_default(),
         effort: Some(Effort::Medium),
         risks,
         verify: Some(format!("giulia mailbox {} {}", picture.node, name(it))),
@@ -210,38 +210,24 @@ fn waits_itself(it: &Mailbox) -> String {
 }
 
 /// Without the reads the server has its writes left; a read costs a lookup in place of waiting.
-fn gain(picture: &Picture, it: &Mailbox, reader: &Explain) -> Vec<Gain> {
-    let mut gain = Vec::new();
-    if let Some(latency) = &reader.latency {
-        let (likely, low, high) = range(ETS_LOOKUP_US, 2.0);
-        gain.push(Gain {
-            metric: Metric::LatencyUs,
-            of: reader.function.to_string(),
-            before: latency.mean_us,
-            likely,
-            low,
-            high,
-            unit: "us".to_owned(),
-            assuming: "values of up to 1 KB and a free scheduler".to_owned(),
-        });
-    }
+fn gain_of(picture: &Picture, it: &Mailbox, reader: &Explain) -> Vec<Gain> {
+    let change = table::Change { hits: 1.0, server_us: table::server_us(it) };
+    let mut gain = table::gains(picture, reader, change);
     let arrivals = it.waiting.map_or(0.0, |it| it.arrivals_per_second);
     if let Some((calls_per_s, _)) = picture.calls_per_s(&reader.function)
         && calls_per_s < arrivals * 1.1
     {
         let share = it.busy.map_or(0.0, |it| it.share);
         let left = (1.0 - calls_per_s / arrivals).clamp(0.0, 1.0);
-        let (likely, low, high) = range(share * left, 2.0);
-        gain.push(Gain {
+        let utilisation = Gain {
             metric: Metric::Utilisation,
             of: it.name.clone(),
             before: share,
-            likely,
-            low,
-            high,
             unit: "share".to_owned(),
             assuming: "as many writes a second as now, each as dear as a read".to_owned(),
-        });
+            ..Gain::default()
+        };
+        gain.push(table::within(utilisation, range(share * left, 2.0)));
     }
     gain
 }
@@ -283,7 +269,8 @@ mod tests {
         for word in ["protected", "read_concurrency", "call", "Registry"] {
             assert!(advice.contains(word), "{advice}");
         }
-        assert_eq!(said.gain[0].metric, Metric::LatencyUs);
+        let metrics: Vec<Metric> = said.gain.iter().map(|it| it.metric).collect();
+        assert_eq!(metrics[..2], [Metric::CallsPerSecond, Metric::LatencyUs]);
         assert!(said.risks.iter().any(|it| it.contains(":DOWN")));
     }
 

@@ -1,0 +1,96 @@
+//! Question: what does a read of an ETS table cost on this node, now?
+//!
+//! Call: evaluated (`erl/prices.erl`): a table of its own with one object, whose key and value are
+//! as large as those in question; `ets:lookup/2` of it in a native loop, and one by one with a
+//! millisecond between, less a function that does nothing in its place.
+//! First OTP: 23.
+//! Cost: 7,500 reads at most and 80 more one by one: 2 ms of work in 0.2 s.
+//! Limit: values of more than 64 KB are taken as 64 KB; some 10 MB while it runs.
+//! Side effects: none that last: the table ends with the process that asks.
+
+use std::time::Duration;
+
+use giulia_dist::{Error, term::Term};
+
+use super::Probe;
+use crate::{
+    answer::{self, Problem},
+    eval,
+    link::Link,
+};
+
+pub(crate) const PROBE: Probe =
+    Probe { name: "prices", question: "what does a read of a table cost here?" };
+
+/// A term on a heap takes about twice its external form; a cell of a list is two words.
+const BYTES_A_CELL: u64 = 8;
+/// As much as is copied in one go of the native loop.
+const COPIED_MAX: u64 = 200_000;
+const VALUE_MAX: u64 = 64 << 10;
+const KEY_MAX: u64 = 4 << 10;
+/// Read one by one: the median of 40 is within a tenth of that of all.
+const ROUNDS: u64 = 40;
+const PAUSE: Duration = Duration::from_millis(1);
+/// Of the temporary heap: ten times what the largest values take.
+const HEAP_WORDS: u64 = 1_500_000;
+
+/// What a read of a table costs, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ReadPrice {
+    /// One after the other, with nothing between.
+    pub often_us: f64,
+    /// Once in a while, when other work has used the caches meanwhile.
+    pub seldom_us: f64,
+}
+
+/// What a read of a key and a value of these sizes in external form costs.
+///
+/// # Errors
+///
+/// When the node does not answer.
+pub async fn read_price(link: &Link, key_bytes: u64, value_bytes: u64) -> Result<ReadPrice, Error> {
+    Ok(ask(link, key_bytes.min(KEY_MAX), value_bytes.min(VALUE_MAX)).await?)
+}
+
+async fn ask(link: &Link, key_bytes: u64, value_bytes: u64) -> Result<ReadPrice, Problem> {
+    let cells = value_bytes / BYTES_A_CELL;
+    let lookups = (COPIED_MAX / value_bytes.max(1)).clamp(20, 500);
+    let pause_ms = u64::try_from(PAUSE.as_millis()).unwrap_or(1);
+    let told = [key_bytes, cells, lookups, ROUNDS, pause_ms];
+    let told = told.map(|it| Term::int(i64::try_from(it).unwrap_or(i64::MAX)));
+    let bytes = link.ask_soon(PROBE.name, &eval::PRICES.with(Term::tuple(told)), HEAP_WORDS).await?;
+    let [reply] = <[Term<'_>; 1]>::try_from(answer::list(Term::decode(&bytes)?)?)
+        .map_err(|_| Problem("another number of answers".to_owned()))?;
+    let odd = || Problem("an answer of another shape".to_owned());
+    let Some([often, seldom]) = reply.as_tuple() else { return Err(odd()) };
+    let often: Vec<f64> = answer::list(often.clone())?.iter().filter_map(nanoseconds).collect();
+    let mut reads = Vec::new();
+    let mut nothings = Vec::new();
+    for pair in answer::list(seldom.clone())? {
+        let Some([read, nothing]) = pair.as_tuple() else { return Err(odd()) };
+        reads.extend(nanoseconds(read));
+        nothings.extend(nanoseconds(nothing));
+    }
+    let (Some(often), Some(read), Some(nothing)) =
+        (middle(often), middle(reads), middle(nothings))
+    else {
+        return Err(odd());
+    };
+    let often_us = often / as_f64(lookups) / 1000.0;
+    // Reading once in a while is never cheaper than reading all the time.
+    Ok(ReadPrice { often_us, seldom_us: ((read - nothing) / 1000.0).max(often_us) })
+}
+
+fn nanoseconds(it: &Term<'_>) -> Option<f64> {
+    u64::try_from(it.as_int()?).ok().map(as_f64)
+}
+
+fn middle(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nanoseconds of a second")]
+fn as_f64(it: u64) -> f64 {
+    it as f64
+}

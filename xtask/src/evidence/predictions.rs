@@ -1,0 +1,265 @@
+//! Predictions against what came: sessions of a target before a change and after it, under the
+//! same load, and what `giulia compare` makes of both.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use giulia_testkit::{Nexus, Otp};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Options, median_and_max, verdict};
+
+/// Loads, in an order in which the first few are as different as they can be.
+const PAIRS: [Pair; 12] = [
+    Pair::Kv("closed loop, 50 workers", &["concurrency=50"]),
+    Pair::Nexus("closed loop, 20 clients", 20),
+    Pair::Kv("open, 2,000/s", &["concurrency=50", "rate=2000"]),
+    Pair::Kv("closed loop, 1 worker", &["concurrency=1"]),
+    Pair::Nexus("closed loop, 4 clients", 4),
+    Pair::Kv("open, 10,000/s", &["concurrency=50", "rate=10000"]),
+    Pair::Kv("closed loop, 8 workers", &["concurrency=8"]),
+    Pair::Kv("open, 500/s", &["concurrency=50", "rate=500"]),
+    Pair::Kv("closed loop, 200 workers", &["concurrency=200"]),
+    Pair::Nexus("closed loop, 50 clients", 50),
+    Pair::Kv("closed loop, 2 workers", &["concurrency=2"]),
+    Pair::Kv("open, 20,000/s", &["concurrency=100", "rate=20000"]),
+];
+
+/// Fewer say nothing of the middle.
+const PAIRS_MIN: usize = 10;
+const ERROR_MAX: f64 = 0.25;
+/// Longer than any check; the load ends with it.
+const LOAD_S: u32 = 240;
+/// Until a load is in its stride.
+const LEAD: Duration = Duration::from_secs(3);
+/// What is told of each pair; memory of tables and utilisation are told by `giulia compare` too.
+const METRICS: [&str; 3] = ["calls_per_second", "latency_us", "queries_per_second"];
+
+#[derive(Clone, Copy)]
+enum Pair {
+    /// kv from its registry's process to a table, with these words of `scripts/kv load`.
+    Kv(&'static str, &'static [&'static str]),
+    /// Nexus from `PostgreSQL` to a table, with so many clients.
+    Nexus(&'static str, u32),
+}
+
+/// What became of the predictions of one kind.
+#[derive(Default)]
+struct Told {
+    measured: usize,
+    within: usize,
+    errors: Vec<f64>,
+}
+
+/// `--runs` is the number of pairs.
+#[expect(clippy::print_stdout, reason = "figures are this program's data")]
+pub(super) fn run(options: &Options) -> Result<()> {
+    let otp = giulia_testkit::otp(options.otp.unwrap_or(27));
+    let otp = otp.context("no such OTP here: scripts/otp-matrix 27")?;
+    let wanted = usize::try_from(options.runs).unwrap_or(usize::MAX);
+    let store = tempfile::tempdir()?;
+    let before = Kv::start(otp.release, "genserver")?;
+    let after = Kv::start(otp.release, "ets_call")?;
+    let mut told: BTreeMap<&str, Told> = BTreeMap::new();
+    for pair in PAIRS.iter().cycle().take(wanted) {
+        let compared = match pair {
+            Pair::Kv(_, words) => {
+                let sessions = [before.check(options, store.path(), words)?, after.check(
+                    options,
+                    store.path(),
+                    words,
+                )?];
+                compare(options, store.path(), &sessions)?
+            }
+            Pair::Nexus(_, clients) => {
+                let sessions = [
+                    nexus(options, store.path(), &otp, ("db", *clients))?,
+                    nexus(options, store.path(), &otp, ("ets", *clients))?,
+                ];
+                compare(options, store.path(), &sessions)?
+            }
+        };
+        let title = match pair {
+            Pair::Kv(title, _) => format!("kv, {title}"),
+            Pair::Nexus(title, _) => format!("Nexus, {title}"),
+        };
+        let rows = compared.pointer("/predictions").and_then(Value::as_array);
+        let rows: Vec<&Value> = rows.into_iter().flatten().filter(|it| is_told(it)).collect();
+        if rows.is_empty() {
+            println!("{title}: nothing was predicted");
+            told.entry(METRICS[0]).or_default().measured += 1;
+        }
+        for row in rows {
+            println!("{title}: {}", one(row, &mut told));
+        }
+    }
+    conclude(told, wanted, otp.release)
+}
+
+fn is_told(row: &Value) -> bool {
+    let metric = row.pointer("/gain/metric").and_then(Value::as_str).unwrap_or_default();
+    METRICS.contains(&metric)
+}
+
+/// One prediction as a line, counted.
+fn one(row: &Value, told: &mut BTreeMap<&str, Told>) -> String {
+    let text = |at: &str| row.pointer(at).and_then(Value::as_str).unwrap_or_default();
+    let number = |at: &str| row.pointer(at).and_then(Value::as_f64);
+    let figure = |at: &str| number(at).map_or("-".to_owned(), shown);
+    let metric = text("/gain/metric");
+    let known = METRICS.iter().find(|it| **it == metric).copied().unwrap_or_default();
+    let count = told.entry(known).or_default();
+    count.measured += 1;
+    let is_within = row.pointer("/within").and_then(Value::as_bool) == Some(true);
+    count.within += usize::from(is_within);
+    count.errors.extend(number("/error_share"));
+    format!(
+        "{metric} was {}, predicted {} ({} to {}), measured {}, {}{}{}",
+        figure("/gain/before"),
+        figure("/gain/likely"),
+        figure("/gain/low"),
+        figure("/gain/high"),
+        figure("/measured"),
+        if is_within { "within" } else { "NOT within" },
+        number("/error_share").map_or(String::new(), |it| format!(", off by {:.0} %", it * 100.0)),
+        match text("/why") {
+            "" => String::new(),
+            why => format!(" ({why})"),
+        }
+    )
+}
+
+fn conclude(told: BTreeMap<&str, Told>, pairs: usize, release: u32) -> Result<()> {
+    let mut is_met = pairs >= PAIRS_MIN;
+    let mut parts = Vec::new();
+    for (metric, mut it) in told {
+        let (median, most) = median_and_max(&mut it.errors);
+        is_met &= it.within == it.measured && median <= ERROR_MAX;
+        parts.push(format!(
+            "{metric}: {} of {} within their range, the middle one off by {:.0} %, the worst by {:.0} %",
+            it.within,
+            it.measured,
+            median * 100.0,
+            most * 100.0
+        ));
+    }
+    verdict(is_met, &format!("OTP {release}, {pairs} pairs before and after: {}", parts.join("; ")))
+}
+
+fn shown(value: f64) -> String {
+    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// Both sessions side by side, as a document.
+fn compare(options: &Options, store: &Path, sessions: &[String; 2]) -> Result<Value> {
+    let mut command = Command::new(&options.giulia);
+    command.args(["compare", &sessions[0], &sessions[1], "--json", "-q", "--store"]);
+    document(command.arg(store.join("giulia.db")))
+}
+
+/// Watches a node and asks closely; the name of the session.
+fn check(options: &Options, store: &Path, mut command: Command) -> Result<String> {
+    let seconds = format!("{}s", options.seconds.min(10));
+    command.args(["--for", &seconds, "--json", "-q", "--store"]).arg(store.join("giulia.db"));
+    command.env("GIULIA_TIMEOUT", "30s").stdin(Stdio::null());
+    let said = document(&mut command)?;
+    let name = said.pointer("/findings/session").and_then(Value::as_str);
+    name.map(str::to_owned).context("the check names no session")
+}
+
+fn document(command: &mut Command) -> Result<Value> {
+    let output = command.output().with_context(|| format!("running {command:?}"))?;
+    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{command:?} said {talk}"))
+}
+
+fn nexus(
+    options: &Options,
+    store: &Path,
+    otp: &Otp,
+    (registry, clients): (&str, u32),
+) -> Result<String> {
+    // A fresh one each time: the load inserts rows, and queries take longer the more there are.
+    let nexus = Nexus::start(otp, registry, &[]);
+    let mut load = nexus.load(clients);
+    thread::sleep(LEAD);
+    let mut command = Command::new(&options.giulia);
+    command.args(["check", Nexus::NODE, "--trace", "Nexus.Registry.TableRegistry.get/1"]);
+    command.arg("--cookie-file").arg(nexus.cookie_file());
+    command.env("ERL_EPMD_PORT", nexus.ports()[0].to_string());
+    let session = check(options, store, command);
+    let ended = load.try_wait()?;
+    if ended.is_none() {
+        Nexus::end(load);
+    }
+    ensure!(ended.is_none(), "the load of Nexus ended before the check");
+    session
+}
+
+/// A kv node with an EPMD of its own.
+struct Kv {
+    runtime: TempDir,
+    epmd_port: u16,
+}
+
+impl Kv {
+    const NODE: &'static str = "kv@127.0.0.1";
+
+    fn start(release: u32, registry: &str) -> Result<Self> {
+        let epmd_port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let kv = Self { runtime: tempfile::tempdir()?, epmd_port };
+        let release = release.to_string();
+        let output = kv.script(&["start", "--otp", &release, "--registry", registry]).output()?;
+        if !output.status.success() {
+            bail!("scripts/kv start failed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(kv)
+    }
+
+    fn script(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("scripts/kv");
+        command.args(arguments).stdin(Stdio::null());
+        command.env("XDG_RUNTIME_DIR", self.runtime.path());
+        command.env("ERL_EPMD_PORT", self.epmd_port.to_string());
+        command
+    }
+
+    fn check(&self, options: &Options, store: &Path, words: &[&str]) -> Result<String> {
+        let seconds = format!("seconds={LOAD_S}");
+        let mut command = self.script(&["load", &seconds]);
+        command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut load = Load(command.spawn().context("starting a load")?);
+        thread::sleep(LEAD);
+        let cookie = self.runtime.path().join("giulia-kv").join(Self::NODE).join("home/.erlang.cookie");
+        let mut command = Command::new(&options.giulia);
+        command.args(["check", Self::NODE, "--trace", "KV.Registry.lookup/2", "--cookie-file"]);
+        command.arg(cookie).env("ERL_EPMD_PORT", self.epmd_port.to_string());
+        let session = check(options, store, command);
+        ensure!(load.0.try_wait()?.is_none(), "the load of kv ended before the check");
+        session
+    }
+}
+
+impl Drop for Kv {
+    fn drop(&mut self) {
+        // Whatever it says, there is nobody left to hear it.
+        self.script(&["stop"]).output().ok();
+    }
+}
+
+/// A load of kv, which ends when its caller hangs up.
+struct Load(Child);
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}

@@ -76,13 +76,13 @@ pub use probes::processes::recorded;
 pub use probes::{
     PROBES, Probe,
     busy::{Busy, busy, kinds},
-    prices::{ReadPrice, read_price},
     bytecode::{NoBytecode, loaded_bytecode, loaded_file, loaded_md5},
     dump::{DumpOptions, dump},
     functions::{
         ChosenModule, FUNCTIONS_MAX, Missing, NotResolved, Resolved, loaded_modules, loaded_sum,
         resolve,
     },
+    prices::{ReadPrice, read_price},
     process::{NoProcess, ProcessOptions, process},
     stacks::{CannotSample, StackOptions, Stacks},
     tracers::tracers,

@@ -22,6 +22,9 @@ pub struct Compared {
     pub stated: Option<Findings>,
 }
 
+/// Calls that take less are measured by their own time, of which counting is a part.
+const UNTOLD_US: f64 = 10.0;
+
 /// Compares them; the first one's predictions are held against each of the others.
 pub fn compare(sessions: &[Compared]) -> Compare {
     let judged: Vec<Findings> = sessions.iter().map(|it| judge(&it.picture)).collect();
@@ -180,6 +183,16 @@ fn scored(first: &Compared, other: &Compared, rule: &str, gain: &Gain) -> Scored
             *it *= scored.scaled_by;
         }
     }
+    if gain.metric == Metric::CallsPerSecond
+        && let Some((before, after)) = processors(&first.picture).zip(processors(&other.picture))
+        && before > 0.0
+    {
+        scored.scaled_by = after / before;
+        let scaled = &mut scored.gain;
+        for it in [&mut scaled.likely, &mut scaled.low, &mut scaled.high] {
+            *it *= scored.scaled_by;
+        }
+    }
     match measured(&other.picture, gain) {
         Ok((value, floor)) => {
             let gain = &scored.gain;
@@ -192,13 +205,28 @@ fn scored(first: &Compared, other: &Compared, rule: &str, gain: &Gain) -> Scored
                     scored.error_share = error_share(gain, value, scored.scaled_by);
                 }
             } else {
-                scored.within = Some((gain.low..=gain.high).contains(&value));
+                let (low, high) = match gain.metric {
+                    // What it cannot tell is on either side of what it says.
+                    Metric::LatencyUs if value < UNTOLD_US => (value - floor, value + floor),
+                    _ => (value, value),
+                };
+                scored.within = Some(low <= gain.high && high >= gain.low);
                 scored.error_share = error_share(gain, value, scored.scaled_by);
             }
         }
         Err(missing) => scored.why = Some(format!("{}: {}", missing.what, missing.why)),
     }
     scored
+}
+
+/// CPU time that a node had which wanted all that there was, in cores: what other programs of its
+/// machine left to it. A throughput that is predicted for as much as before follows it.
+fn processors(it: &Picture) -> Option<f64> {
+    /// A share of their time in which schedulers work that leaves nothing to wish for.
+    const ALL: f64 = 0.9;
+    let busy = it.report.schedulers.as_ref()?.utilisation?.median;
+    let cores = it.report.work.as_ref()?.cpu_cores?.median;
+    (busy >= ALL).then_some(cores)
 }
 
 /// How far the likeliest figure is off: of what was measured; where calls are to go away, of those

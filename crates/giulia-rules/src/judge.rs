@@ -1,7 +1,7 @@
 //! All rules over one picture: findings in order, what to do, what each way of looking revealed.
 
 use giulia_model::{
-    Action, Effort, Finding, FindingOutcome, Findings, Gain, Layer, NotSeen, Source,
+    Action, Effort, Finding, FindingOutcome, Findings, Gain, Layer, Metric, NotSeen, Source,
 };
 
 use crate::{Picture, RULES, Rule};
@@ -77,6 +77,18 @@ fn impact(finding: &Finding) -> String {
 
 /// A prediction in words: `calls/s of KV.lookup/2: 1200 → 48000 (40000 to 60000)`.
 fn sentence(it: &Gain) -> String {
+    if it.metric == Metric::QueriesPerSecond {
+        let saved = |left: f64| plain((it.before - left).max(0.0));
+        return format!(
+            "saves {} of {} {} of {} ({} to {})",
+            saved(it.likely),
+            plain(it.before),
+            it.unit,
+            it.of,
+            saved(it.high),
+            saved(it.low)
+        );
+    }
     format!(
         "{} of {}: {} → {} ({} to {})",
         it.unit,

@@ -116,7 +116,11 @@ pub(crate) fn traced<'a>(picture: &'a Picture, explain: &Explain) -> Option<&'a 
     let all = picture.traces.as_deref().unwrap_or_default().iter().rev();
     let mut of_it = all.flat_map(|it| &it.functions).filter(|it| it.mfa() == explain.function);
     let first = of_it.next()?;
-    Some(if first.own.is_some() { first } else { of_it.find(|it| it.own.is_some()).unwrap_or(first) })
+    Some(if first.own.is_some() {
+        first
+    } else {
+        of_it.find(|it| it.own.is_some()).unwrap_or(first)
+    })
 }
 
 /// CPU time that a server takes for a message, in microseconds, without what looking at it took.

@@ -5,7 +5,7 @@ use std::{
     fs,
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -109,8 +109,10 @@ impl<'a> Lab<'a> {
         succeed(command.stdout(Stdio::null()))?;
         let mut report = self.giulia();
         let report = json(report.args(["report", name, "--top", "50", "--json"]))?;
+        let mut check = self.giulia();
+        let checked = json(check.args(["check", name, "--json"]))?;
         let load = if part == Some("load") { figures(&output)? } else { Figures::new() };
-        Ok(Told { report, load })
+        Ok(Told { report, checked, load })
     }
 
     /// `giulia check` beside a load.
@@ -145,19 +147,21 @@ impl<'a> Lab<'a> {
         Ok(Load { child: command.stdout(file).spawn().context("starting a load")?, output })
     }
 
-    /// Both sessions side by side, as a person reads it.
-    pub(super) fn compare(&self, before: &Value, after: &Value) -> Result<String> {
+    /// Both sessions side by side.
+    pub(super) fn compare(&self, before: &Value, after: &Value) -> Result<Value> {
         let session = |it: &Value| {
             let name = it.pointer("/findings/session").and_then(Value::as_str);
             name.map(str::to_owned).context("a check names no session")
         };
         let mut command = self.giulia();
-        let command = command.args(["compare", &session(before)?, &session(after)?]);
-        let output = command.stderr(Stdio::inherit()).output()?;
-        if !output.status.success() {
-            bail!("{command:?} ended with {}", output.status);
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        json(command.args(["compare", &session(before)?, &session(after)?, "--json"]))
+    }
+
+    /// The sessions, beside the page that speaks of them.
+    pub(super) fn keep_store(&self, out: &Path) -> Result<()> {
+        let from = self.folder.path().join("giulia.db");
+        fs::copy(&from, out.join("giulia.db")).context("keeping the sessions")?;
+        Ok(())
     }
 
     fn giulia(&self) -> Command {

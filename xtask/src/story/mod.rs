@@ -29,6 +29,8 @@ pub(crate) struct Options {
 /// One session as it was recorded, with what its load said of itself.
 struct Told {
     report: Value,
+    /// What the rules say of it.
+    checked: Value,
     load: lab::Figures,
 }
 
@@ -37,7 +39,7 @@ struct Changed {
     what: &'static str,
     before: Value,
     after: Value,
-    compared: String,
+    compared: Value,
     loads: [lab::Figures; 2],
 }
 
@@ -70,9 +72,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let lab = Lab::new(options)?;
     let sessions = sessions(&lab)?;
     let changes = [nexus_change(&lab)?, kv_change(&lab)?];
-    let text = report::write(options.otp, &sessions, &changes);
+    let text = report::write((options.otp, options.seconds), &sessions, &changes);
     let path = options.out.join("story.md");
     fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    lab.keep_store(&options.out)?;
     lab::say(&format!("written: {}", path.display()));
     report::verdict(&sessions, &changes)
 }

@@ -75,3 +75,52 @@ pub(super) const CALLS: [(&str, u32, u32); 8] = [
     ("insert_all/3", 307, 62),
     ("put_dynamic_repo/1", 12, 0),
 ];
+
+/// Its stress test: what, its figure, the name in the last line of our load, the unit.
+pub(super) const STRESS: &[(&str, &str, &str, &str)] = &[
+    ("duration", "60.0 s", "seconds", " s"),
+    ("operations", "55,151", "operations", ""),
+    ("errors", "0", "errors", ""),
+    ("throughput", "919/s", "operations_per_second", "/s"),
+    ("latency, least", "0.7 ms", "min_ms", " ms"),
+    ("latency, median", "5.4 ms", "median_ms", " ms"),
+    ("latency, 95 %", "93.1 ms", "p95_ms", " ms"),
+    ("latency, 99 %", "156.9 ms", "p99_ms", " ms"),
+    ("latency, most", "287.2 ms", "max_ms", " ms"),
+    ("select", "13,619", "select", ""),
+    ("insert", "11,203", "insert", ""),
+    ("count", "8,291", "count", ""),
+    ("search", "5,553", "search", ""),
+    ("paginate", "5,489", "paginate", ""),
+    ("aggregate", "5,440", "aggregate", ""),
+    ("distinct", "2,818", "distinct", ""),
+    ("exists", "2,738", "exists", ""),
+    ("memory before", "87 MB", "memory_before_bytes", " MB"),
+    ("memory after", "88 MB", "memory_after_bytes", " MB"),
+    ("processes before", "459", "processes_before", ""),
+    ("processes after", "459", "processes_after", ""),
+];
+
+/// Its priorities: action, impact, effort.
+pub(super) const ACTIONS: [(&str, &str, &str); 3] = [
+    ("cache TableRegistry in ETS", "eliminates ~2,000 DB calls a window", "low"),
+    ("read cache for hot get/1 paths", "reduces the 87 % read load", "medium"),
+    ("profile the PostgreSQL side", "confirms where latency lives", "low"),
+];
+
+/// Its last table: finding, seen by processes, seen by functions, and our rule for the same.
+pub(super) const LAYERS: &[(&str, &str, &str, &str)] = &[
+    ("synchronous logger at 39 % of the CPU", "yes", "-", "synchronous_logger"),
+    ("TableRegistry.get/1 is the first function", "no", "9,238 calls", ""),
+    ("TableRegistry is backed by a database", "no", "by names", "rests_on_database"),
+    ("87 % of the workload reads", "no", "ratio", "repo_reads"),
+    ("1.38x overhead of Ecto, structural", "no", "yes", "repo_overhead"),
+    ("dynamic repo switching is fine", "no", "12 switches", "repo_switching"),
+    (
+        "the BEAM has headroom, the database is the constraint",
+        "partly",
+        "throughput",
+        "waits_downstream",
+    ),
+    ("scheduler contention (session 1)", "yes", "-", "scheduler_contention"),
+];

@@ -1,8 +1,8 @@
 //! What a function rests on, for people: one sentence, then where that comes from.
 
 use giulia_model::{
-    Caller, Explain, ExplainVerdict, ExplainWritten, Latency, Restored, RestsOn, RestsOnKind,
-    Stability,
+    Caller, Cycles, Explain, ExplainVerdict, ExplainWritten, Latency, Restored, RestsOn,
+    RestsOnKind, Stability,
 };
 
 use crate::{
@@ -47,6 +47,17 @@ pub(crate) fn explain(it: &Explain, out: &mut Out) {
     }
     if let Some(stability) = &it.stability {
         fact("stability", &self::stability(stability), out);
+    }
+    if let Some(cycles) = &it.cycles {
+        fact("callers", &self::cycles(cycles), out);
+    }
+    if let Some(price) = &it.read_price {
+        let text = format!(
+            "a read of an ETS table with such keys and values takes {:.2} us often and {:.2} us \
+             once in a while on this node",
+            price.often_us, price.seldom_us
+        );
+        fact("instead", &text, out);
     }
     if !it.sample.followed.is_empty() {
         fact("followed", &it.sample.followed.join(", "), out);
@@ -218,6 +229,17 @@ fn stability(it: &Stability) -> String {
         (repeated, changed) => format!("{repeated} came again, {changed} with another result"),
     };
     format!("{keys}; {changed}; {sizes}")
+}
+
+fn cycles(it: &Cycles) -> String {
+    format!(
+        "from call to call {} on average under trace ({} of them seen): {} in the call, {} waiting \
+         for a socket, a clock or somebody else's message",
+        units::ms(it.mean_us / 1000.0),
+        units::count(it.seen),
+        units::percent(it.called_share),
+        units::percent(it.waited_share)
+    )
 }
 
 fn manifest(it: &Explain) -> String {

@@ -52,7 +52,7 @@ pub(crate) fn findings(it: &Findings, page: &mut Page) {
         page.heading("Clear", "looked at, and nothing there");
         for it in clear {
             let why = if it.why.is_empty() { String::new() } else { format!(": {}", it.why) };
-            page.item(Style::Good, format!("[{}] {}{why}", it.rule, it.title));
+            page.item(Style::Good, format!("[{}] {}{why}{}", it.rule, it.title, all_the_same(it)));
         }
     }
 }
@@ -130,6 +130,25 @@ fn gain(it: &Gain) -> Vec<Cell> {
         of(it.high),
         Cell::of(it.assuming.clone()),
     ]
+}
+
+/// What a change would bring that is not advised.
+fn all_the_same(it: &Finding) -> String {
+    if it.gain.is_empty() {
+        return String::new();
+    }
+    let gains = it.gain.iter().map(|it| {
+        format!(
+            "{} of {} from {} to {} ({} to {})",
+            metric(it),
+            it.of,
+            value(it.before, &it.unit),
+            value(it.likely, &it.unit),
+            value(it.low, &it.unit),
+            value(it.high, &it.unit)
+        )
+    });
+    format!(". A table would bring: {}", gains.collect::<Vec<_>>().join("; "))
 }
 
 /// What is predicted, in words.

@@ -58,7 +58,8 @@ async fn ask(link: &Link, key_bytes: u64, value_bytes: u64) -> Result<ReadPrice,
     let pause_ms = u64::try_from(PAUSE.as_millis()).unwrap_or(1);
     let told = [key_bytes, cells, lookups, ROUNDS, pause_ms];
     let told = told.map(|it| Term::int(i64::try_from(it).unwrap_or(i64::MAX)));
-    let bytes = link.ask_soon(PROBE.name, &eval::PRICES.with(Term::tuple(told)), HEAP_WORDS).await?;
+    let bytes =
+        link.ask_soon(PROBE.name, &eval::PRICES.with(Term::tuple(told)), HEAP_WORDS).await?;
     let [reply] = <[Term<'_>; 1]>::try_from(answer::list(Term::decode(&bytes)?)?)
         .map_err(|_| Problem("another number of answers".to_owned()))?;
     let odd = || Problem("an answer of another shape".to_owned());
@@ -71,8 +72,7 @@ async fn ask(link: &Link, key_bytes: u64, value_bytes: u64) -> Result<ReadPrice,
         reads.extend(nanoseconds(read));
         nothings.extend(nanoseconds(nothing));
     }
-    let (Some(often), Some(read), Some(nothing)) =
-        (middle(often), middle(reads), middle(nothings))
+    let (Some(often), Some(read), Some(nothing)) = (middle(often), middle(reads), middle(nothings))
     else {
         return Err(odd());
     };

@@ -49,12 +49,20 @@ class User:
             time.sleep(max(0, due - time.monotonic()))
 
 
+def tell(users):
+    """How many messages came so far, once a second: whoever watches sees that it goes on."""
+    while True:
+        print(f"so far {sum(it.received for it in users)}", flush=True)
+        time.sleep(1)
+
+
 def main():
     port, seconds, count = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
     names = [f"user{idx}" for idx in range(count)]
     users = [User(port, it) for it in names]
     for it in users:
         threading.Thread(target=it.listen, daemon=True).start()
+    threading.Thread(target=tell, args=(users,), daemon=True).start()
     until = time.monotonic() + seconds
     threads = [threading.Thread(target=it.write, args=(names, until)) for it in users]
     for it in threads:

@@ -38,6 +38,13 @@ def consume(port, queue, until, counts, idx):
             break
 
 
+def tell(counts):
+    """How many messages were consumed so far, once a second: whoever watches sees that it goes on."""
+    while True:
+        print(f"so far {sum(counts)}", flush=True)
+        time.sleep(1)
+
+
 def main():
     port, seconds = int(sys.argv[1]), float(sys.argv[2])
     until = time.monotonic() + seconds
@@ -47,6 +54,7 @@ def main():
         queue = f"shop-{idx}"
         threads.append(threading.Thread(target=publish, args=(port, queue, until)))
         threads.append(threading.Thread(target=consume, args=(port, queue, until, counts, idx)))
+    threading.Thread(target=tell, args=(counts,), daemon=True).start()
     for it in threads:
         it.start()
     for it in threads:

@@ -307,7 +307,8 @@ fn far_share(it: &Explain) -> f64 {
     let is_far = |kind| {
         matches!(kind, RestsOnKind::Socket | RestsOnKind::TlsSocket | RestsOnKind::RemoteNode)
     };
-    it.rests_on.iter().filter(|it| is_far(it.kind)).map(|it| it.share_of_calls).sum()
+    // The sum of nothing is -0 to floating point.
+    it.rests_on.iter().filter(|it| is_far(it.kind)).fold(0.0, |sum, it| sum + it.share_of_calls)
 }
 
 /// The function that is called so, among those that a session knows.

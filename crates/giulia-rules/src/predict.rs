@@ -113,8 +113,10 @@ const SATURATED: f64 = 0.9;
 /// What is saved is known to about a third: counters in a function and messages about a server
 /// each take time of their own.
 const SAVED_ERROR: f64 = 0.35;
-/// Counts of a few seconds differ by so much between two looks at the same load.
-const COUNT_ERROR: f64 = 1.1;
+/// Counts of a few seconds differ by so much between two looks at the same load: arrivals by a tenth,
+/// a closed loop on a shared machine by a fifth (97,394 to 124,273 a second of one load within an
+/// hour, `docs/evidence/06-findings.md`).
+const COUNT_ERROR: (f64, f64) = (1.1, 1.2);
 /// A change that speeds callers up by more than this is not believed: something else limits them.
 const FASTER_MAX: f64 = 20.0;
 
@@ -141,8 +143,10 @@ pub fn throughput(callers: &Callers, processors: &Processors, after_s: f64) -> R
     let part = 1.0 - callers.waited_share.clamp(0.0, 1.0);
     let at = |part: f64| callers.calls_per_s * closed.max(1.0).powf(part);
     let likely = at(part);
-    let low = at((part - SAVED_ERROR).max(0.0)).min(likely / COUNT_ERROR);
-    let high = at(part + SAVED_ERROR).max(likely * COUNT_ERROR);
+    let (arrivals, loops) = COUNT_ERROR;
+    let counted = arrivals + (loops - arrivals) * part;
+    let low = at((part - SAVED_ERROR).max(0.0)) / counted;
+    let high = at(part + SAVED_ERROR) * counted;
     (likely, low.max(likely / RANGE_MAX), high.min(likely * RANGE_MAX))
 }
 

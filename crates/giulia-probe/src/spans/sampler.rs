@@ -153,6 +153,7 @@ pub async fn sample_spans(
         watched: Duration::ZERO,
         found: SpanSample::default(),
         is_provisional: false,
+        is_drowned: false,
     };
     tokio::pin!(stop);
     while sampler.goes_on() {
@@ -215,6 +216,9 @@ struct Sampler<'a> {
     found: SpanSample,
     /// What was found was seen before all that serve were followed.
     is_provisional: bool,
+    /// Those that serve did more than a round holds before anybody was seen to call: they are not
+    /// followed any more, and what they rest on themselves is not seen.
+    is_drowned: bool,
 }
 
 /// What one round has seen so far.
@@ -290,7 +294,7 @@ impl Sampler<'_> {
         }
         self.found.boundaries = armed;
         let followed = self.found.followed.clone();
-        if !followed.is_empty() {
+        if !followed.is_empty() && !self.is_drowned {
             tracing.flags(Whom::Pids(&followed), &SERVING).await?;
         }
         let tracer = (!tracing.is_isolated()).then(|| Term::Pid(tracing.sink().clone()));
@@ -344,6 +348,9 @@ impl Sampler<'_> {
     async fn look(&mut self, tracing: &Tracing, seen: &mut Seen) -> Result<(), Error> {
         let function = &self.options.function;
         seen.spans = spans(&seen.messages, function, &self.found.names);
+        if self.is_drowned {
+            return Ok(());
+        }
         let new = self.servers(&seen.spans).await;
         if new.is_empty() {
             return Ok(());
@@ -411,8 +418,14 @@ impl Sampler<'_> {
         self.found.cycles.extend(cycles(&seen.messages, &self.options.function, &self.found.names));
         // A round that fills up with what servers do before anybody calls brings no call: what an
         // earlier one saw stays.
-        let is_settled =
-            seen.settled() > 0 || (seen.followed_since_us == 0 && !self.is_provisional);
+        let is_settled = !self.is_drowned
+            && (seen.settled() > 0 || (seen.followed_since_us == 0 && !self.is_provisional));
+        if self.is_provisional && seen.spans.is_empty() && seen.ended.is_some() {
+            self.is_drowned = true;
+            let text = "those that serve do so much that no call is seen beside them: what they rest \
+                        on themselves is not told";
+            note(&mut self.found.notes, text.to_owned());
+        }
         if is_settled {
             if self.is_provisional || seen.followed_since_us > 0 {
                 self.found.spans.clear();

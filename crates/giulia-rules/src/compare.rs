@@ -7,7 +7,11 @@ use giulia_model::{
     Gain, Metric, Mfa, RestsOnKind, Score, Scored,
 };
 
-use crate::{Missing, Picture, judge, predict::as_f64, table};
+use crate::{
+    Missing, Picture, judge,
+    predict::{as_f64, read_s},
+    table,
+};
 
 /// Functions and servers of which figures are compared.
 const ROWS_MAX: usize = 20;
@@ -205,11 +209,10 @@ fn scored(first: &Compared, other: &Compared, rule: &str, gain: &Gain) -> Scored
                     scored.error_share = error_share(gain, value, scored.scaled_by);
                 }
             } else {
-                let (low, high) = match gain.metric {
-                    // What it cannot tell is on either side of what it says.
-                    Metric::LatencyUs if value < UNTOLD_US => (value - floor, value + floor),
-                    _ => (value, value),
-                };
+                // What it cannot tell is on either side of what it says.
+                let is_untold = gain.metric == Metric::LatencyUs && value < UNTOLD_US;
+                let untold = if is_untold { floor } else { 0.0 };
+                let (low, high) = (value - untold, value + untold);
                 scored.within = Some(low <= gain.high && high >= gain.low);
                 scored.error_share = error_share(gain, value, scored.scaled_by);
             }
@@ -232,10 +235,8 @@ fn processors(it: &Picture) -> Option<f64> {
 /// How far the likeliest figure is off: of what was measured; where calls are to go away, of those
 /// that there would be without the change, because what is predicted is how many go.
 fn error_share(gain: &Gain, value: f64, scaled_by: f64) -> Option<f64> {
-    let whole = match gain.metric {
-        Metric::QueriesPerSecond => gain.before * scaled_by,
-        _ => value,
-    };
+    let counts_what_goes = gain.metric == Metric::QueriesPerSecond;
+    let whole = if counts_what_goes { gain.before * scaled_by } else { value };
     (whole > 0.0).then(|| (gain.likely - value).abs() / whole)
 }
 
@@ -292,15 +293,19 @@ fn measured(it: &Picture, gain: &Gain) -> Result<(f64, f64), Missing> {
 /// How long a call takes that waits for nobody: its own time, by counters of the VM, which see what
 /// is too short for a trace. What counting adds to it is taken out and is what remains unknown.
 fn own_us(it: &Picture, explain: &Explain) -> Option<(f64, f64)> {
-    /// A function that returns a constant had 0.13 µs of own time in a loop and 0.57 once in a
-    /// while (`docs/evidence/06-findings.md`): the middle of both, and half of their difference.
-    const COUNTING_US: (f64, f64) = (0.35, 0.22);
+    /// Own time of a function that does next to nothing, in a loop and once in a while, in
+    /// microseconds (`docs/evidence/06-findings.md`): what counting adds, known to about a half.
+    const COUNTING_US: (f64, f64) = (0.17, 1.0);
     let waits_for_nobody =
         [RestsOnKind::EtsTable, RestsOnKind::PersistentTerm, RestsOnKind::OwnCode];
     explain.rests_on.first().filter(|it| waits_for_nobody.contains(&it.kind))?;
     let own = table::traced(it, explain)?.own.as_ref().filter(|it| it.own_time_calls > 0)?;
     let own_us = as_f64(own.own_time_us) / as_f64(own.own_time_calls);
-    Some(((own_us - COUNTING_US.0).max(0.0), COUNTING_US.1))
+    let (calls_per_s, _) = it.calls_per_s(&explain.function)?;
+    let online = it.report.schedulers.as_ref().map_or(1.0, |it| as_f64(it.online));
+    let (often_s, seldom_s) = (COUNTING_US.0 / 1e6, COUNTING_US.1 / 1e6);
+    let counting_us = read_s(often_s, seldom_s, calls_per_s, online) * 1e6;
+    Some(((own_us - counting_us).max(0.0), counting_us / 2.0))
 }
 
 fn far_share(it: &Explain) -> f64 {

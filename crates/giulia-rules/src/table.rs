@@ -20,6 +20,7 @@ const TRACED_US: f64 = 2.0;
 const CYCLES_MIN: u64 = 20;
 /// Where nobody saw what callers do between two calls.
 const WAITED_UNKNOWN: f64 = 0.5;
+/// Schedulers that work for so much of their time are asked for more than they can do.
 const SATURATED: f64 = 0.9;
 
 /// How a call will go through a table.
@@ -94,7 +95,9 @@ fn throughput(
     let callers = Callers {
         calls_per_s,
         call_s: call_us / 1e6,
-        called_share: cycles.map_or(by_law, |it| it.called_share),
+        // Tracing makes both the call and the rest longer, and the shares of either way of telling
+        // are too large rather than too small.
+        called_share: cycles.map_or(by_law, |it| it.called_share.min(by_law)),
         waited_share: cycles.map_or(unknown, |it| it.waited_share),
     };
     let own = traced.and_then(|it| it.own.as_ref()).filter(|it| it.own_time_calls > 0);
@@ -104,7 +107,7 @@ fn throughput(
         Some(own_us) if change.server_us > 0.0 => {
             change.hits * (own_us + change.server_us - after_us).max(0.0)
         }
-        _ => 0.0,
+        Some(_) | None => 0.0,
     };
     let schedulers = vm.map_or(1.0, |it| as_f64(it.online));
     let processors = Processors { schedulers, busy, saved_s: saved_us / 1e6 };

@@ -150,7 +150,10 @@ fn cycle(
             thing.process().is_none() && !matches!(thing, Thing::File(_) | Thing::DiskTable(_))
         }
         State::Waits(Cause::Unknown) => true,
-        _ => false,
+        State::Own
+        | State::Runnable
+        | State::Waits(Cause::Child(_))
+        | State::Boundary { waits: false, .. } => false,
     };
     let between = world.segments(events.get(left..=next)?, Role::Calls);
     let waited = between.iter().filter(|it| outside(it)).map(|it| it.to_us - it.from_us);

@@ -11,6 +11,7 @@ mod keeper;
 
 mod limits;
 mod mailbox;
+mod prices;
 mod process;
 mod sample;
 mod slow;

@@ -97,6 +97,9 @@ const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Times that tracing is switched on; each shows calls of another moment.
 const ROUNDS_MAX: u32 = 8;
 
+/// So many rounds without a call in a row are no accident: a busy node loses one now and then.
+const WITHOUT_CALLS_MAX: u32 = 3;
+
 /// What a trace message costs the node: 1 us of the process that is traced and as much of the tracer
 /// (measured on OTP 23 to 29; the upper end of `beam-facts` 4.4 without arguments).
 const MESSAGE_COST: Duration = Duration::from_micros(2);
@@ -154,6 +157,7 @@ pub async fn sample_spans(
         found: SpanSample::default(),
         is_provisional: false,
         is_drowned: false,
+        without_calls: 0,
     };
     tokio::pin!(stop);
     while sampler.goes_on() {
@@ -219,6 +223,8 @@ struct Sampler<'a> {
     /// Those that serve did more than a round holds before anybody was seen to call: they are not
     /// followed any more, and what they rest on themselves is not seen.
     is_drowned: bool,
+    /// Rounds in a row that brought no call.
+    without_calls: u32,
 }
 
 /// What one round has seen so far.
@@ -420,7 +426,9 @@ impl Sampler<'_> {
         // earlier one saw stays.
         let is_settled = !self.is_drowned
             && (seen.settled() > 0 || (seen.followed_since_us == 0 && !self.is_provisional));
-        if self.is_provisional && seen.spans.is_empty() && seen.ended.is_some() {
+        let is_lost = self.is_provisional && seen.spans.is_empty() && seen.ended.is_some();
+        self.without_calls = if is_lost { self.without_calls + 1 } else { 0 };
+        if self.without_calls == WITHOUT_CALLS_MAX {
             self.is_drowned = true;
             let text = "those that serve do so much that no call is seen beside them: what they rest \
                         on themselves is not told";

@@ -136,6 +136,88 @@ fn the_registry_in_persistent_terms_rests_on_them() {
     });
 }
 
+/// A folder for `PATH` with all programs of this machine but some, and with one that says who we are.
+fn programs_without(missing: &[&str], user_id: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for from in ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"] {
+        for program in std::fs::read_dir(from).into_iter().flatten().flatten() {
+            let name = program.file_name();
+            if !missing.iter().any(|it| **it == *name) {
+                // The first one of a name is the one that counts.
+                std::os::unix::fs::symlink(program.path(), folder.path().join(name)).ok();
+            }
+        }
+    }
+    let id = folder.path().join("id");
+    std::fs::remove_file(&id).ok();
+    let script =
+        format!("#!/bin/sh\n[ \"$1\" = -u ] && echo {user_id} || exec /usr/bin/id \"$@\"\n");
+    std::fs::write(&id, script).unwrap();
+    std::fs::set_permissions(&id, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn a_postgresql_that_nobody_can_install_is_told_with_the_next_step() {
+    on_27("giulia::a_postgresql_that_nobody_can_install_is_told", |_| {
+        let nexus = Nexus::beside([1, 2, 3]);
+        // Where it is not: what there is on this machine is hidden in a place of its own.
+        let old = tempfile::tempdir().unwrap();
+        for program in ["postgres", "initdb"] {
+            let path = old.path().join(program);
+            std::fs::write(&path, "#!/bin/sh\necho 'postgres (PostgreSQL) 13.9'\n").unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+                .unwrap();
+        }
+        let told = |bin: Option<&std::path::Path>, path: &std::path::Path| {
+            let mut command = hidden(&nexus, path);
+            if let Some(bin) = bin {
+                command.env("NEXUS_PG_BIN", bin);
+            }
+            let output = command.output().unwrap();
+            let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{talk}");
+            assert!(talk.contains("no PostgreSQL 15 or newer here"), "{talk}");
+            talk.lines().last().unwrap_or_default().to_owned()
+        };
+        let all = programs_without(&[], 0);
+        let told_old = told(Some(old.path()), all.path());
+        assert!(
+            told_old.contains("only 13 in") && told_old.contains("NEXUS_PG_BIN="),
+            "{told_old}"
+        );
+        let no_apt = programs_without(&["apt-get", "pg_config"], 0);
+        let told_no_apt = told(None, no_apt.path());
+        assert!(
+            told_no_apt.contains("no apt") && told_no_apt.contains("dnf install"),
+            "{told_no_apt}"
+        );
+        let nobody = programs_without(&["sudo", "pg_config"], 1000);
+        let told_nobody = told(None, nobody.path());
+        assert!(
+            told_nobody.contains("only root may install it")
+                && told_nobody.contains("apt-get install postgresql"),
+            "{told_nobody}"
+        );
+        assert!(!nexus.state().exists());
+    });
+}
+
+/// `scripts/nexus start` with these programs, where no `PostgreSQL` is in its usual place: in a mount
+/// namespace of its own, where one may be made.
+fn hidden(nexus: &Nexus, path: &std::path::Path) -> Command {
+    let start = nexus.command(&["start", "--otp", "27"]);
+    let mut command = Command::new("unshare");
+    let hide = "if [ -d /usr/lib/postgresql ]; then mount -t tmpfs none /usr/lib/postgresql; fi; exec \"$@\"";
+    command.args(["--mount", "--map-root-user", "sh", "-c", hide, "sh"]);
+    command.arg(start.get_program()).args(start.get_args());
+    for (name, value) in start.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    command.env("PATH", path);
+    command
+}
+
 #[test]
 fn what_is_missing_or_lost_is_told_with_the_next_step() {
     on_27("giulia::what_is_missing_or_lost_is_told_with_the_next_step", |otp| {

@@ -69,6 +69,10 @@ const BURST: usize = 3;
 /// But so many in each part: of fewer no share can be told.
 const TRACED_MIN: usize = 500;
 
+/// Times that a tracer may be ended for its memory: on a busy host it waits for its turn while what it
+/// traces does not, and the next look is a smaller one.
+const KILLED_MAX: u32 = 3;
+
 /// As they travel, in bytes: a trace message without a message in it has 120.
 const SINK_BYTES: usize = 4 << 20;
 
@@ -93,6 +97,8 @@ struct Watch<'a> {
     per_part: usize,
     /// A part may bring several times of that, until one did.
     burst: usize,
+    /// Times that the tracer was ended for its memory.
+    killed: u32,
     changes: Vec<KeptChange>,
 }
 
@@ -142,6 +148,7 @@ pub async fn mailbox(
         traced: 0,
         per_part: traced_max(options.window / PARTS),
         burst: BURST,
+        killed: 0,
         changes: Vec::new(),
     };
     let began = Instant::now();
@@ -302,6 +309,13 @@ impl Watch<'_> {
                 tracing.stop().await;
                 Ok(None)
             }
+            Some(SinkEnd::Killed) if self.killed < KILLED_MAX => {
+                self.killed += 1;
+                (self.is_complete, self.burst) = (false, 1);
+                self.per_part = (self.per_part / 2).max(TRACED_MIN);
+                tracing.stop().await;
+                Ok(None)
+            }
             Some(end) => {
                 tracing.stop().await;
                 let why = if end == SinkEnd::Killed {
@@ -378,6 +392,14 @@ impl Watch<'_> {
         let switched =
             |change: KeptChange| Switched { what: change.name, restored: change.restored };
         it.changes = self.changes.into_iter().map(switched).collect();
+        if self.killed > 0 {
+            let times = if self.killed == 1 { "once" } else { "several times" };
+            let why = format!(
+                "messages took more memory than the tracer may have, {times}; it was ended, and looked \
+                 again for fewer"
+            );
+            missing(it, "messages of a part of the window", &why);
+        }
         if fold.unread() > 0 {
             let what = format!("{} trace messages", fold.unread());
             missing(it, &what, "they were of another form than expected");

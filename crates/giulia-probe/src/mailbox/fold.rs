@@ -263,8 +263,9 @@ impl Fold {
         self.messages
     }
 
+    /// Looks that something came of.
     pub(super) fn samples(&self) -> u64 {
-        self.samples
+        if self.seen_ns > 0 { self.samples } else { 0 }
     }
 
     pub(super) fn unread(&self) -> u64 {

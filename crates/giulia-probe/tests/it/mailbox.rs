@@ -181,6 +181,43 @@ fn what_a_bug_of_the_vm_forbids_is_not_done_and_said() {
     });
 }
 
+/// Kills tracers of ours as the VM does for their memory: the processes that are neither custodian
+/// nor sentinel, which trap exits.
+const KILLER: &str = "register(killer, spawn(fun() ->
+    Sinks = fun() -> [P || P <- processes(), {group_leader, G} <- [process_info(P, group_leader)], node(G) =/= node(),
+                           process_info(P, [priority, trap_exit]) =:= [{priority, high}, {trap_exit, false}]] end,
+    Kill = fun Kill(0) -> ok;
+               Kill(N) -> case Sinks() of
+                   [] -> timer:sleep(5), Kill(N);
+                   All -> timer:sleep(40), [exit(It, kill) || It <- All], Kill(N - 1)
+               end
+           end,
+    Kill(~TIMES~) end)), ok";
+
+#[test]
+fn a_tracer_that_is_ended_for_its_memory_is_followed_by_a_smaller_one() {
+    for_each_otp("mailbox::a_tracer_that_is_ended_for_its_memory_is_followed", |otp| {
+        let node = planted(otp);
+        node.eval("spawn(fun F() -> catch gen_server:cast(shop, {put, 1, a}), timer:sleep(5), F() end), ok");
+        let looked = |times: &str| {
+            node.eval(&KILLER.replace("~TIMES~", times));
+            let it = seen(&node, "shop", Duration::from_secs(3));
+            node.eval("catch exit(whereis(killer), kill), timer:sleep(20)");
+            assert!(it.changes.iter().all(|it| it.restored == Restored::Yes), "{:?}", it.changes);
+            it
+        };
+        let it = looked("1");
+        let is_told = |it: &Mailbox| it.not_seen.iter().any(|it| it.why.contains("more memory"));
+        assert!(is_told(&it) && !it.complete && it.samples >= 1, "{it:?}");
+        assert!(kind(&it, "cast", "{put, _, _}").count > 10 && it.seen_ms < it.window_ms, "{it:?}");
+        // It is not tried for ever.
+        let it = looked("100");
+        assert!(is_told(&it) && it.mailbox.is_some(), "{it:?}");
+        assert_eq!((it.messages, it.samples, it.source), (0, 0, MessageSource::Nothing), "{it:?}");
+        assert_eq!(node.residue().values("trace_patterns").len(), 1);
+    });
+}
+
 #[test]
 fn a_flooded_server_is_sampled_and_says_so_and_a_second_visit_makes_no_atom() {
     for_each_otp("mailbox::a_flooded_server_is_sampled_and_says_so", |otp| {
@@ -192,6 +229,7 @@ fn a_flooded_server_is_sampled_and_says_so_and_a_second_visit_makes_no_atom() {
         let atoms_flooded = settled(&node).count("atoms");
         let it = seen(&node, "shop", Duration::from_millis(1500));
         assert_eq!(settled(&node).count("atoms"), atoms_flooded, "{atoms}");
+        eprintln!("OTP {}: {} samples, not seen: {:?}", otp.release, it.samples, it.not_seen);
         assert!(!it.complete && it.samples >= 4, "{it:?}");
         assert!(it.seen_ms < it.window_ms && it.messages > 1000, "{it:?}");
         let put = kind(&it, "cast", "{put, _, _}");

@@ -1,6 +1,6 @@
 //! What `explain` says of functions, against what they were written to rest on.
 
-use std::process::Command;
+use std::{process::Command, thread};
 
 use anyhow::{Context, Result};
 use giulia_testkit::{Node, Otp};
@@ -78,45 +78,65 @@ impl Rests {
     }
 }
 
-/// Prints each wrong answer and a line an OTP; one wrong answer decides.
+/// The OTPs side by side: they wait most of the time.
 #[expect(clippy::print_stdout, reason = "figures are this program's data")]
 pub(super) fn run(options: &Options) -> Result<()> {
-    let (mut wrong, mut all) = (0_u32, 0_u32);
     // OTP 23 leaks under the flag `running` and is refused.
-    for otp in options.otps().iter().filter(|it| it.release >= 25) {
-        let (node, _far) = nodes(otp);
-        let (before, already) = (wrong, all);
-        for (base, truth) in &TRUTH {
-            for name in [(*base).to_owned(), format!("{base}_t")] {
-                for _ in 0..options.runs {
-                    let seen = explain(options, &node, &name)?;
-                    all += 1;
-                    if !truth.iter().all(|it| it.is_told(&seen)) {
-                        wrong += 1;
-                        let rests_on = seen.pointer("/rests_on");
-                        let why = seen.pointer("/why");
-                        println!("otp {}: {name}: {why:?} {rests_on:?}", otp.release);
-                    }
-                }
-            }
+    let otps: Vec<Otp> = options.otps().into_iter().filter(|it| it.release >= 25).collect();
+    let told: Vec<Result<Told>> = thread::scope(|scope| {
+        let runs: Vec<_> = otps.iter().map(|it| scope.spawn(|| on(options, it))).collect();
+        let lost = |_| Err(anyhow::anyhow!("a run of explain ended early"));
+        runs.into_iter().map(|it| it.join().unwrap_or_else(lost)).collect()
+    });
+    let (mut wrong, mut all) = (0, 0);
+    for (otp, told) in otps.iter().zip(told) {
+        let told = told?;
+        for it in &told.wrong {
+            println!("otp {}: {it}", otp.release);
         }
         println!(
-            "otp {}: {} of {} answers wrong, {} runs of {} functions",
+            "otp {}: {} of {} answers wrong, {} runs of {} functions and a loop",
             otp.release,
-            wrong - before,
-            all - already,
+            told.wrong.len(),
+            told.all,
             options.runs,
             TRUTH.len() * 2
         );
-        let refused = explain(options, &node, "loop")?;
-        all += 1;
-        if refused.pointer("/verdict").and_then(Value::as_str) != Some("refused") {
-            wrong += 1;
-            println!("otp {}: a loop was not refused", otp.release);
-        }
+        wrong += told.wrong.len();
+        all += told.all;
     }
     let text = format!("{wrong} of {all} answers about what a function rests on are wrong");
     verdict(wrong == 0 && all > 0, &text)
+}
+
+/// What one OTP gave.
+#[derive(Default)]
+struct Told {
+    wrong: Vec<String>,
+    all: u32,
+}
+
+fn on(options: &Options, otp: &Otp) -> Result<Told> {
+    let (node, _far) = nodes(otp);
+    let mut told = Told::default();
+    for (base, truth) in &TRUTH {
+        for name in [(*base).to_owned(), format!("{base}_t")] {
+            for _ in 0..options.runs {
+                let seen = explain(options, &node, &name)?;
+                told.all += 1;
+                if !truth.iter().all(|it| it.is_told(&seen)) {
+                    let (why, rests_on) = (seen.pointer("/why"), seen.pointer("/rests_on"));
+                    told.wrong.push(format!("{name}: {why:?} {rests_on:?}"));
+                }
+            }
+        }
+    }
+    let refused = explain(options, &node, "loop")?;
+    told.all += 1;
+    if refused.pointer("/verdict").and_then(Value::as_str) != Some("refused") {
+        told.wrong.push("a loop was not refused".to_owned());
+    }
+    Ok(told)
 }
 
 /// One that is asked, and one that it asks.

@@ -12,14 +12,14 @@ T = ets:new(t, [set, protected, {read_concurrency, true}]), ets:insert(T, {<<0:9
 Keys = lists:duplicate(1000, <<0:96>>), Tables = lists:duplicate(1000, T),
 Best = lists:min([begin B = erlang:monotonic_time(nanosecond), lists:zipwith(fun ets:lookup/2, Tables, Keys),
                         erlang:monotonic_time(nanosecond) - B end || _ <- lists:seq(1, 10)]),
-ets:delete(T), Best div 1000.";
+ets:delete(T), Best div 1000";
 
 #[test]
 fn a_read_is_priced_as_the_node_prices_it_and_no_table_is_left() {
     for_each_otp("a_read_is_priced_as_the_node_prices_it_and_no_table_is_left", |otp| {
         let node = Node::builder(otp).start();
         let truth_us = node.eval(TRUTH).trim().parse::<f64>().unwrap() / 1000.0;
-        let tables = || node.eval("length(ets:all()).");
+        let tables = || node.eval("length(ets:all())");
         let before = tables();
         let (small, large) = run(async {
             let link = attach(&node, false).await;

@@ -117,7 +117,7 @@ fn layers(page: &mut String, sessions: &[Told], changes: &[Changed]) {
     );
     let all = || {
         let told = sessions.iter().map(|it| &it.checked);
-        told.chain(changes.iter().map(|it| &it.before)).flat_map(|it| findings(it))
+        told.chain(changes.iter().map(|it| &it.before)).flat_map(findings)
     };
     for (finding, process, function, rule) in seed::LAYERS {
         let said = all()

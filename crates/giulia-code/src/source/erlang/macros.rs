@@ -14,8 +14,9 @@ use crate::source::names::{Name, Names};
 /// meets this limit or the next two, and one that does is a bomb.
 const FORM_STEPS_MAX: usize = 1_000_000;
 
-/// The same for a file with all its headers: about a second of work.
-const FILE_STEPS_MAX: usize = 16_000_000;
+/// The same for a file with all its headers: so many, and so many for each byte of theirs.
+const FILE_STEPS_MIN: usize = 200_000;
+const FILE_STEPS_A_BYTE: usize = 64;
 
 /// Macros inside of each other; `epp` has no limit but memory.
 const DEPTH_MAX: usize = 200;
@@ -25,6 +26,8 @@ const DEPTH_MAX: usize = 200;
 pub(super) struct Macros {
     defined: HashMap<Name, Vec<Macro>>,
     n_steps: usize,
+    /// Bytes of the file and its headers, each time that one is read.
+    n_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,15 @@ impl Macros {
         let arity = parameters.as_ref().map(Vec::len);
         all.retain(|it| it.parameters.as_ref().map(Vec::len) != arity);
         all.push(Macro { parameters, body: body.into() });
+    }
+
+    /// So many bytes more are read.
+    pub(super) fn read(&mut self, n_bytes: usize) {
+        self.n_bytes = self.n_bytes.saturating_add(n_bytes);
+    }
+
+    fn steps_max(&self) -> usize {
+        FILE_STEPS_MIN.saturating_add(self.n_bytes.saturating_mul(FILE_STEPS_A_BYTE))
     }
 
     pub(super) fn undefine(&mut self, name: Name) {
@@ -174,7 +186,7 @@ impl Expansion<'_> {
 
     fn is_exhausted(&self) -> bool {
         self.n_steps > FORM_STEPS_MAX
-            || self.macros.n_steps.saturating_add(self.n_steps) > FILE_STEPS_MAX
+            || self.macros.n_steps.saturating_add(self.n_steps) > self.macros.steps_max()
             || self.feeds.len() > DEPTH_MAX
     }
 

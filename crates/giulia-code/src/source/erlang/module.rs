@@ -178,8 +178,9 @@ impl Module<'_> {
 
     /// The place of a function among the module's; what is defined twice is one.
     fn place(&mut self, key: (Name, u32), tokens: &[Token], end: usize, found: &Found) -> u32 {
-        let last = tokens.get(end).or(tokens.last()).map_or(0, |it| it.line);
         let first = tokens.first().map_or(0, |it| it.line);
+        // A form that goes on in a header has the rest of itself where that is included.
+        let last = tokens.get(end).or(tokens.last()).map_or(0, |it| it.line).max(first);
         let doc = std::mem::take(&mut self.doc);
         if let Some(place) = self.functions.get(&key) {
             if let Some(it) = self.own.functions.get_mut(*place as usize) {

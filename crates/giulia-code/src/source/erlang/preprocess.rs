@@ -3,7 +3,7 @@
 //! <https://www.erlang.org/doc/system/macros.html>. What it cannot do (a header that is not
 //! there, a macro that nobody defines) is a problem, and the form is kept as far as it goes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use super::{
     Headers, Options, builtin, condition,
@@ -37,6 +37,9 @@ pub(super) struct Preprocessor<'h> {
     otp_release: u32,
     n_headers: usize,
     header_bytes: usize,
+    /// Headers that lead to themselves without end: the compiler refuses the file, and they are
+    /// not read again, because each could be read in each of the others.
+    endless: HashSet<String>,
     raw: Vec<Token>,
     /// Every text that a token has.
     pub(super) names: Names,
@@ -70,6 +73,7 @@ impl<'h> Preprocessor<'h> {
         headers: &'h dyn Headers,
         options: &Options<'_>,
     ) -> Self {
+        let n_bytes = text.len();
         let mut it = Self {
             sources: vec![Source { path: path.to_owned(), lexer: Lexer::new(text, None) }],
             macros: Macros::default(),
@@ -78,6 +82,7 @@ impl<'h> Preprocessor<'h> {
             otp_release: options.otp_release,
             n_headers: 0,
             header_bytes: 0,
+            endless: HashSet::new(),
             raw: Vec::new(),
             names: Names::default(),
             module: None,
@@ -85,6 +90,7 @@ impl<'h> Preprocessor<'h> {
             problems: Vec::new(),
             included: Vec::new(),
         };
+        it.macros.read(n_bytes);
         for (name, value) in options.defines {
             let mut lexer = Lexer::new(Cow::Borrowed(*value), None);
             let mut body = Vec::new();
@@ -317,6 +323,7 @@ impl<'h> Preprocessor<'h> {
         let name = unescaped(self.names.get(text)).into_owned();
         let Some(from) = self.sources.last() else { return };
         if self.sources.len() > DEPTH_MAX {
+            self.endless.extend(self.sources.iter().skip(1).map(|it| it.path.clone()));
             self.problem(line, format!("headers inside of each other, more than {DEPTH_MAX}"));
             return;
         }
@@ -337,6 +344,10 @@ impl<'h> Preprocessor<'h> {
             self.sources.push(Source { path: name, lexer });
             return;
         };
+        if self.endless.contains(&header.path) {
+            return;
+        }
+        self.macros.read(header.bytes.len());
         self.n_headers += 1;
         self.header_bytes = self.header_bytes.saturating_add(header.bytes.len());
         if self.n_headers > HEADERS_MAX || self.header_bytes > HEADER_BYTES_MAX {

@@ -1,6 +1,9 @@
 //! How a graph changes: units come and go, and only the modules that they touch are made again.
 
-use std::collections::BTreeSet;
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashMap},
+};
 
 use giulia_model::NodeKind;
 
@@ -85,6 +88,11 @@ impl<'g> Change<'g> {
         self.graph.units.insert(unit.into(), Unit { stamp, parts: numbers });
     }
 
+    /// Notes a unit that says nothing by itself, so that its changes are seen: a header.
+    pub fn note(&mut self, unit: &str, stamp: Stamp) {
+        self.put(unit, stamp, Vec::new());
+    }
+
     /// Notes that a unit was looked at and is the same, though its time may be another.
     pub fn touch(&mut self, unit: &str, stamp: Stamp) {
         if let Some(it) = self.graph.units.get_mut(unit) {
@@ -96,8 +104,9 @@ impl<'g> Change<'g> {
     pub fn finish(self) -> Delta {
         let Self { graph, dirty, units } = self;
         let mut delta = Delta { units, modules: dirty.len(), ..Delta::default() };
+        let places = OnceCell::new();
         for module in &dirty {
-            remake(graph, *module, &mut delta);
+            remake(graph, *module, &places, &mut delta);
         }
         if graph.backward.is_stale() {
             graph.backward = Backward::of(graph.segments(), graph.nodes.len());
@@ -135,14 +144,26 @@ impl<'g> Change<'g> {
     }
 }
 
-fn remake(graph: &mut Graph, module: Sym, delta: &mut Delta) {
+/// Where the units have each part, in the order of their names.
+type Places = HashMap<u32, usize>;
+
+fn places(graph: &Graph) -> Places {
+    graph.units.values().flat_map(|it| &it.parts).copied().zip(0..).collect()
+}
+
+fn remake(graph: &mut Graph, module: Sym, known: &OnceCell<Places>, delta: &mut Delta) {
     let numbers = graph.modules.get(&module).map(Vec::as_slice).unwrap_or_default();
-    let parts =
-        numbers.iter().filter_map(|it| graph.parts.get(usize::try_from(*it).ok()?)?.as_ref());
+    let part = |it: u32| graph.parts.get(usize::try_from(it).ok()?)?.as_ref();
     // In an order that does not depend on which file was read first.
-    let mut parts: Vec<&Part> = parts.collect();
-    parts.sort_by_key(|it| (it.module.md5, it.module.file));
-    let segment = Segment::merge(parts.into_iter());
+    let mut parts: Vec<(u32, &Part)> =
+        numbers.iter().filter_map(|it| Some((*it, part(*it)?))).collect();
+    parts.sort_by(|(left_number, left), (right_number, right)| {
+        let key = |it: &Part| (it.module.md5, it.module.file);
+        let place = |it| known.get_or_init(|| places(graph)).get(it).copied();
+        let same = || place(left_number).cmp(&place(right_number));
+        key(left).cmp(&key(right)).then_with(same)
+    });
+    let segment = Segment::merge(parts.into_iter().map(|(_, it)| it));
     let is_gone = segment.nodes.is_empty();
     let number = graph.segment_of.get(&module).copied();
     let old = number.and_then(|it| graph.segments.get_mut(usize::try_from(it).ok()?));

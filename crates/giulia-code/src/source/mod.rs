@@ -17,7 +17,7 @@ mod names;
 mod reference;
 
 pub use self::{
-    link::{Interfaces, link},
+    link::{Interfaces, Linkage, link},
     names::{Name, Names},
     reference::{Certainty, Guess, RefKind, RefOrigin, Reference},
 };

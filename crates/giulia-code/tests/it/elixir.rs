@@ -4,9 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
-use giulia_code::source::{self, Interfaces, RefKind, RefOrigin, SourceFacts};
+use giulia_code::{
+    graph::{Graph, Page, Stamp},
+    source::{self, Interfaces, Linkage, RefKind, RefOrigin, SourceFacts},
+};
 
 /// A caller, whom it calls.
 type Edge = (String, String);
@@ -663,7 +667,7 @@ fn speed_of_source() {
     let mut times = Vec::new();
     let mut n_references = 0;
     for _ in 0..5 {
-        let start = std::time::Instant::now();
+        let start = Instant::now();
         let facts = in_parallel(&files, |it| source::facts("a.ex", it).unwrap());
         let interfaces = Interfaces::of(&facts);
         let linked = in_parallel(&facts, |it| source::link(it, &interfaces));
@@ -678,6 +682,75 @@ fn speed_of_source() {
         times[2],
         times[2] * 100 / theirs.max(1)
     );
+}
+
+/// Each file of the corpus changed in turn, read, linked with all that hear of it, and put into the
+/// graph; then as it was again. Of the two changes, one is heard by nobody else, the other is a
+/// function more in the first module.
+#[test]
+fn one_changed_source() {
+    if std::env::var("GIULIA_ELIXIR_PARSE_US").is_err() {
+        println!("skipped: scripts/evidence/05-elixir-source measures it");
+        return;
+    }
+    let Some((corpus, facts)) = corpus() else { return };
+    let texts: BTreeMap<String, String> = facts
+        .iter()
+        .map(|(name, _)| {
+            (name.clone(), fs::read_to_string(corpus.join("source").join(name)).unwrap())
+        })
+        .collect();
+    let (mut linkage, mut graph) = (Linkage::new(), Graph::new());
+    put(&mut linkage, &mut graph, facts.into_iter().map(|(name, facts)| (name, Some(facts))));
+    let n_edges = graph.size().edges;
+    let (mut own, mut seen, mut listings): (Vec<_>, Vec<_>, Vec<_>) = Default::default();
+    let mut n_heard = 0;
+    for (name, text) in &texts {
+        let added =
+            format!("{text}\ndefmodule GiuliaProbe do\n  def f(x), do: Enum.map(x, & &1)\nend\n");
+        let function = "\n  def giulia_probe(x), do: x\n\n  def ";
+        let more = text.replacen("\n  def ", function, 1);
+        let mut change = |text: &str, times: &mut Vec<Duration>| {
+            let start = Instant::now();
+            let facts = source::facts(name, text.as_bytes());
+            let n = put(&mut linkage, &mut graph, [(name.clone(), facts)]);
+            times.push(start.elapsed());
+            n_heard = n.max(n_heard);
+        };
+        change(&added, &mut own);
+        change(text, &mut own);
+        change(&more, &mut seen);
+        change(text, &mut seen);
+        let start = Instant::now();
+        graph.modules(None, Page { from: 0, limit: 50 });
+        listings.push(start.elapsed());
+    }
+    assert_eq!(graph.size().edges, n_edges);
+    let figures = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        let at = |part: usize| times[times.len() * part / 1_000].as_micros();
+        format!("n={} p50_us={} p99_us={} p999_us={}", times.len(), at(500), at(990), at(999))
+    };
+    println!("change of a source that nobody sees: {}", figures(&mut own));
+    println!("change of what others may see: most_linked={n_heard} {}", figures(&mut seen));
+    println!("first listing after a change: {}", figures(&mut listings));
+    own.append(&mut seen);
+    println!("one changed source: {}", figures(&mut own));
+}
+
+/// Puts files in and links what hears of it: how many that were.
+fn put(
+    linkage: &mut Linkage,
+    graph: &mut Graph,
+    files: impl IntoIterator<Item = (String, Option<SourceFacts>)>,
+) -> usize {
+    let again = linkage.update(files);
+    let mut change = graph.change();
+    for it in &again {
+        change.source(it, Stamp::default(), None, &linkage.linked(it).unwrap());
+    }
+    change.finish();
+    again.len()
 }
 
 /// On as many threads as there are cores.

@@ -15,5 +15,6 @@ mod graph;
 mod graph_truth;
 mod hostile;
 mod hostile_source;
+mod linking;
 mod speed;
 mod xref;

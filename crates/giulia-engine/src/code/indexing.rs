@@ -17,7 +17,7 @@ use giulia_model::{CodeGraph, CodeIndex, CodeProblem};
 use super::{
     beams::{CodeFile, beams},
     kept::{self, Kept},
-    sources,
+    sources::{self, Held, Round, Sources},
 };
 use crate::{Archive, Clock, Error, ErrorKind, Progress, Stop};
 
@@ -62,7 +62,8 @@ pub async fn index_code(
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<CodeIndex, Error> {
-    let mut answer = once(archive, request, clock, stop).await?;
+    let mut watched = Watched::default();
+    let mut answer = once(archive, request, clock, stop, &mut watched).await?;
     let Some(every) = request.watch else { return Ok(answer) };
     let root = PathBuf::from(&answer.of.graph);
     let request = &IndexRequest { force: false, ..request.clone() };
@@ -78,7 +79,7 @@ pub async fn index_code(
             continue;
         }
         seen = now;
-        match once(archive, request, clock, stop).await {
+        match once(archive, request, clock, stop, &mut watched).await {
             Ok(it) => {
                 progress.warn(&format!(
                     "read {} in {:.0} ms: {} edges more, {} fewer, generation {}",
@@ -93,15 +94,32 @@ pub async fn index_code(
     }
 }
 
+/// What whoever watches keeps between two rounds; without it each begins with the store.
+#[derive(Debug, Default)]
+struct Watched {
+    kept: Option<Kept>,
+    held: Option<Held>,
+}
+
 async fn once(
     archive: &Archive,
     request: &IndexRequest,
     clock: &Clock,
     stop: &Stop,
+    watched: &mut Watched,
 ) -> Result<CodeIndex, Error> {
     let (archive, stop, now) = (archive.clone(), stop.clone(), clock.now_rfc3339());
-    let request = request.clone();
-    aside(move || index(&archive, &request, &now, &stop)).await?
+    let (request, mut before) = (request.clone(), std::mem::take(watched));
+    let done = aside(move || {
+        let answer = index(&archive, &request, &now, &stop, &mut before);
+        (answer, before)
+    });
+    let (answer, after) = done.await?;
+    // After an error nobody knows what of it is in the store.
+    if answer.is_ok() {
+        *watched = after;
+    }
+    answer
 }
 
 /// What a folder has, to tell whether something changed.
@@ -126,6 +144,7 @@ fn index(
     request: &IndexRequest,
     now: &str,
     stop: &Stop,
+    watched: &mut Watched,
 ) -> Result<CodeIndex, Error> {
     let began = Instant::now();
     let root = fs::canonicalize(&request.root).map_err(|it| {
@@ -143,7 +162,7 @@ fn index(
         found.own.is_empty() || it.application.as_ref().is_none_or(|it| found.own.contains(it))
     };
     files.retain(is_own);
-    problems.extend(found.problems);
+    problems.extend(found.problems.iter().cloned());
     if files.is_empty() && found.files.is_empty() {
         let text = format!(
             "indexing {}: neither sources nor .beam files in it or below; name another folder",
@@ -152,9 +171,14 @@ fn index(
         return Err(Error::new(ErrorKind::NotIndexed, text));
     }
     let name = root.to_string_lossy().into_owned();
-    let mut kept = if request.force { Kept::new(&name) } else { kept::read_or_new(archive, &name) };
+    let mut kept = match watched.kept.take() {
+        Some(kept) => kept,
+        None if request.force => Kept::new(&name),
+        None => kept::read_or_new(archive, &name),
+    };
     problems.extend(kept.note.take());
-    let read = bring_up(&mut kept, &files, &found.files, stop);
+    let is_watched = request.watch.is_some();
+    let read = bring_up(&mut kept, (&files, &found), (is_watched, &mut watched.held), stop);
     if stop.is_asked() {
         let text = format!("interrupted while indexing {name}; what was kept is as it was");
         return Err(Error::new(ErrorKind::Interrupted, text));
@@ -164,14 +188,17 @@ fn index(
     kept::save(archive, &kept)?;
     let left_out = problems.len().saturating_sub(PROBLEMS_MAX);
     problems.truncate(PROBLEMS_MAX);
+    let of = CodeGraph {
+        graph: name,
+        generation: kept.graph.generation(),
+        indexed_at: kept.indexed_at.clone(),
+    };
+    let size = kept::size(&kept.graph);
+    watched.kept = is_watched.then_some(kept);
     Ok(CodeIndex {
         schema: "giulia.code-index/1".to_owned(),
-        of: CodeGraph {
-            graph: name,
-            generation: kept.graph.generation(),
-            indexed_at: kept.indexed_at.clone(),
-        },
-        size: kept::size(&kept.graph),
+        of,
+        size,
         read: read.read,
         unchanged: read.unchanged,
         gone: read.gone,
@@ -208,10 +235,11 @@ enum Outcome {
 /// Reads the files that changed, on all cores, and forgets those that are gone.
 pub(super) fn bring_up(
     kept: &mut Kept,
-    files: &[CodeFile],
-    written: &[CodeFile],
+    (files, sources): (&[CodeFile], &Sources),
+    (is_watched, held): (bool, &mut Option<Held>),
     stop: &Stop,
 ) -> Brought {
+    let written = &sources.files;
     let stamps = |files: &[CodeFile]| -> Vec<Option<Stamp>> {
         files.iter().map(|it| kept.graph.stamp(&it.unit)).collect()
     };
@@ -227,17 +255,12 @@ pub(super) fn bring_up(
         .map(str::to_owned)
         .collect();
     let mut brought = Brought { gone: gone.len() as u64, ..Brought::default() };
-    let is_beam = |it: &String| Path::new(it).extension().is_some_and(|it| it == "beam");
-    let is_source_gone = gone.iter().any(|it| !is_beam(it));
     let mut change = kept.graph.change();
     for name in &gone {
         change.remove(name);
     }
-    if is_source_gone || sources::changed(written, &known_written) {
-        sources::put_all(&mut change, written, &mut brought, stop);
-    } else {
-        brought.unchanged += written.len() as u64;
-    }
+    let round = Round { sources, known: &known_written, gone: &gone, is_watched, stop };
+    round.bring_up(&mut change, held, &mut brought);
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::sync_channel::<(usize, Outcome)>(AHEAD);
     let n_threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);

@@ -1,6 +1,9 @@
 //! What modules offer each other: exports, and what their macros put in the place of a call.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use super::{
     super::{
@@ -14,11 +17,14 @@ use super::{
 #[derive(Debug, Clone, Default)]
 pub struct Interfaces {
     pub(super) names: Names,
-    pub(super) modules: HashMap<Name, Interface>,
+    pub(super) modules: Modules,
 }
 
+/// Modules by name.
+pub(super) type Modules = HashMap<Name, Interface>;
+
 /// What a module offers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Interface {
     /// Whether each is a macro.
     pub(super) exports: HashMap<(Name, u8), bool>,
@@ -27,7 +33,7 @@ pub(super) struct Interface {
 }
 
 /// What the quoted code of a function does where a macro puts it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Effect {
     pub(super) imports: Vec<(Name, Imported)>,
     pub(super) aliases: Vec<(Name, Name)>,
@@ -41,10 +47,12 @@ pub(super) struct Effect {
     pub(super) calls_in: Vec<(Name, u8, EffectCall)>,
     /// Functions of the macro's module that help it to make its code.
     pub(super) helpers: Vec<(Name, u8)>,
+    /// Whether it has quoted code of its own.
+    is_quoted: bool,
 }
 
 /// A call in quoted code.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct EffectCall {
     /// None for the module in which the macro is called.
     pub(super) module: Option<Name>,
@@ -54,7 +62,7 @@ pub(super) struct EffectCall {
 }
 
 /// Which functions an import brings, as [`Selection`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Imported {
     All,
     Functions,
@@ -63,69 +71,189 @@ pub(super) enum Imported {
     Except(Vec<(Name, u8)>),
 }
 
+/// What one file offers, as far as it alone can tell.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Offered {
+    pub(super) modules: Vec<(Name, Interface)>,
+    /// Calls in quoted code whose module an import says.
+    open: Vec<Open>,
+}
+
+/// Such a call: where it stands in [`Offered`], and the scope that it stood in.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    module: usize,
+    of: (Name, u8),
+    is_in_definition: bool,
+    place: usize,
+    scope: u32,
+}
+
 /// So many macros within macros are followed.
 const EFFECTS_MAX: usize = 64;
+
+impl Effect {
+    /// Adds what another file says of the same function.
+    fn extend(&mut self, more: &Self) {
+        self.imports.extend(more.imports.iter().cloned());
+        self.aliases.extend(&more.aliases);
+        self.defines.extend(&more.defines);
+        self.named.extend(&more.named);
+        self.behaviours.extend(&more.behaviours);
+        self.calls.extend(&more.calls);
+        self.calls_in.extend(&more.calls_in);
+        self.helpers.extend(&more.helpers);
+        self.is_quoted |= more.is_quoted;
+    }
+
+    /// The modules of which any function matters to what it does.
+    pub(super) fn imported(&self) -> impl Iterator<Item = Name> + '_ {
+        self.imports.iter().map(|it| it.0)
+    }
+
+    /// Those of which macros do.
+    pub(super) fn named(&self) -> impl Iterator<Item = Name> + '_ {
+        let calls_in = self.calls_in.iter().filter_map(|it| it.2.module);
+        let calls = self.calls.iter().filter_map(|it| it.module).chain(calls_in);
+        self.aliases.iter().map(|it| it.1).chain(calls)
+    }
+}
+
+impl Interface {
+    /// Adds what another file says of the same module; the later one wins.
+    pub(super) fn extend(&mut self, more: &Self) {
+        self.exports.extend(&more.exports);
+        more.effects.iter().for_each(|(key, effect)| {
+            self.effects.entry(*key).or_default().extend(effect);
+        });
+    }
+}
+
+impl Interface {
+    /// Forgets the functions that lead to no quoted code: most of those that call another one.
+    fn keep_effective(&mut self) {
+        let mut callers: HashMap<(Name, u8), Vec<(Name, u8)>> = HashMap::new();
+        let mut todo = Vec::new();
+        self.effects.iter().for_each(|(key, effect)| {
+            for helper in &effect.helpers {
+                callers.entry(*helper).or_default().push(*key);
+            }
+            if effect.is_quoted {
+                todo.push(*key);
+            }
+        });
+        let mut kept: HashSet<(Name, u8)> = todo.iter().copied().collect();
+        while let Some(key) = todo.pop() {
+            for caller in callers.get(&key).into_iter().flatten() {
+                if kept.insert(*caller) {
+                    todo.push(*caller);
+                }
+            }
+        }
+        self.effects.retain(|key, _| kept.contains(key));
+        self.effects.values_mut().for_each(|it| it.helpers.retain(|it| kept.contains(it)));
+    }
+}
 
 impl Interfaces {
     /// Those of all files; later ones win where two define the same module.
     pub fn of<'a>(files: impl IntoIterator<Item = &'a SourceFacts>) -> Self {
-        let mut interfaces = Self::default();
-        library::add(&mut interfaces);
+        let mut interfaces = Self::library();
         let files: Vec<&SourceFacts> = files.into_iter().collect();
-        for file in &files {
-            interfaces.add_exports(file);
-            for it in file.linking.scopes.names() {
-                interfaces.names.add(file.names.get(it));
+        let offered: Vec<Offered> = files.iter().map(|it| interfaces.offered(it)).collect();
+        // What an import brings is asked of what the files alone can tell, so that the order of
+        // the files does not matter.
+        let mut whole = interfaces.modules.clone();
+        for (name, interface) in offered.iter().flat_map(|it| &it.modules) {
+            interfaces.modules.entry(*name).or_default().extend(interface);
+        }
+        for (file, offered) in files.iter().zip(&offered) {
+            for (name, interface) in interfaces.resolved(file, offered) {
+                whole.entry(name).or_default().extend(&interface);
             }
         }
-        for file in &files {
-            interfaces.add_effects(file);
-        }
+        interfaces.modules = whole;
         interfaces
     }
 
-    fn add_exports(&mut self, file: &SourceFacts) {
+    /// What is known without any file.
+    pub(super) fn library() -> Self {
+        // Reading it takes 3 ms in a build for the fuzzer, more than most files do.
+        static LIBRARY: OnceLock<Interfaces> = OnceLock::new();
+        let read = || {
+            let mut interfaces = Self::default();
+            library::add(&mut interfaces);
+            interfaces
+        };
+        LIBRARY.get_or_init(read).clone()
+    }
+
+    /// What a file offers; its names that matter have a number afterwards.
+    pub(super) fn offered(&mut self, file: &SourceFacts) -> Offered {
+        let mut offered = Offered::default();
+        let mut places = HashMap::new();
         for module in &file.modules {
             let Some(name) = module.name else { continue };
             let name = self.names.add(file.names.get(name));
-            let mut interface = Interface::default();
+            let place = *places.entry(name).or_insert(offered.modules.len());
+            if place == offered.modules.len() {
+                offered.modules.push((name, Interface::default()));
+            }
+            let Some((_, interface)) = offered.modules.get_mut(place) else { continue };
             for it in &module.functions {
                 if crate::source::elixir::is_public(it.kind) {
                     let function = self.names.add(file.names.get(it.name));
                     interface.exports.insert((function, it.arity), it.is_macro());
                 }
             }
-            // Behind the data on a well-known library comes its source, where that is at hand.
-            let old = self.modules.remove(&name).unwrap_or_default();
-            let new = std::mem::replace(&mut interface, old);
-            interface.exports.extend(new.exports);
-            self.modules.insert(name, interface);
         }
-    }
-
-    fn add_effects(&mut self, file: &SourceFacts) {
+        for it in file.linking.scopes.names() {
+            self.names.add(file.names.get(it));
+        }
         for template in &file.linking.templates {
             let Some((module, function)) = owner(file, template) else { continue };
             let Some(name) = module.name else { continue };
             let name = self.names.add(file.names.get(name));
-            let key = (self.names.add(file.names.get(function.name)), function.arity);
-            let effect = self.effect(file, template);
-            if let Some(interface) = self.modules.get_mut(&name) {
-                let known = interface.effects.entry(key).or_default();
-                known.imports.extend(effect.imports);
-                known.aliases.extend(effect.aliases);
-                known.defines.extend(effect.defines);
-                known.named.extend(effect.named);
-                known.behaviours.extend(effect.behaviours);
-                known.calls.extend(effect.calls);
-                known.calls_in.extend(effect.calls_in);
-            }
+            let of = (self.names.add(file.names.get(function.name)), function.arity);
+            let Some(place) = places.get(&name).copied() else { continue };
+            let Some((_, interface)) = offered.modules.get_mut(place) else { continue };
+            let effect = interface.effects.entry(of).or_default();
+            self.add_effect(file, template, effect, |is_in_definition, at, scope| {
+                offered.open.push(Open { module: place, of, is_in_definition, place: at, scope });
+            });
         }
-        self.add_helpers(file);
+        self.add_helpers(file, &places, &mut offered.modules);
+        offered.modules.iter_mut().for_each(|it| it.1.keep_effective());
+        offered
+    }
+
+    /// What a file offers with its open calls resolved.
+    pub(super) fn resolved(&self, file: &SourceFacts, offered: &Offered) -> Vec<(Name, Interface)> {
+        let mut modules = offered.modules.clone();
+        let mut known: HashMap<u32, Imports> = HashMap::new();
+        for open in &offered.open {
+            let Some((_, interface)) = modules.get_mut(open.module) else { continue };
+            let Some(effect) = interface.effects.get_mut(&open.of) else { continue };
+            let call = if open.is_in_definition {
+                effect.calls_in.get_mut(open.place).map(|it| &mut it.2)
+            } else {
+                effect.calls.get_mut(open.place)
+            };
+            let Some(call) = call else { continue };
+            let imports = known.entry(open.scope).or_insert_with(|| self.imports(file, open.scope));
+            // Imports where the code is quoted hold where it is put.
+            call.module = imports.resolve(self, call.function, call.arity).map(|it| it.0);
+        }
+        modules
     }
 
     /// Who calls a function of its module that has quoted code puts that code there, too.
-    fn add_helpers(&mut self, file: &SourceFacts) {
+    fn add_helpers(
+        &mut self,
+        file: &SourceFacts,
+        places: &HashMap<Name, usize>,
+        modules: &mut [(Name, Interface)],
+    ) {
         for reference in &file.references {
             let (Some(to), Some(module)) = (reference.to_function, file.module_of(reference))
             else {
@@ -137,20 +265,29 @@ impl Interfaces {
             if reference.to_module != module.name || is_itself {
                 continue;
             }
-            let Some(name) = module.name.and_then(|it| self.names.find(file.names.get(it))) else {
-                continue;
-            };
+            let name = module.name.and_then(|it| self.names.find(file.names.get(it)));
+            let Some(place) = name.and_then(|it| places.get(&it)) else { continue };
             let helper = (self.names.add(file.names.get(to)), reference.arity);
             let key = (self.names.add(file.names.get(function.name)), function.arity);
-            let Some(interface) = self.modules.get_mut(&name) else { continue };
-            // Only what begins with a macro is ever asked about.
+            let Some((_, interface)) = modules.get_mut(*place) else { continue };
+            // Where nothing is quoted nobody puts anything anywhere.
+            if interface.effects.is_empty() {
+                continue;
+            }
             interface.effects.entry(key).or_default().helpers.push(helper);
         }
     }
 
-    fn effect(&mut self, file: &SourceFacts, template: &Template) -> Effect {
-        let mut effect = Effect::default();
+    /// Adds what a quote does; of each call whose module is not said, tells where it is.
+    fn add_effect(
+        &mut self,
+        file: &SourceFacts,
+        template: &Template,
+        effect: &mut Effect,
+        mut open: impl FnMut(bool, usize, u32),
+    ) {
         let module = &template.module;
+        effect.is_quoted = true;
         for it in &module.functions {
             let name = self.names.add(file.names.get(it.name));
             effect.defines.push((name, it.arity, it.kind));
@@ -178,34 +315,26 @@ impl Interfaces {
                         }
                     }
                 }
-                _ => self.effect_call(file, template, it, &mut effect),
+                _ => {
+                    let Some(function) = it.to_function else { continue };
+                    let function = self.names.add(file.names.get(function));
+                    let call =
+                        EffectCall { module: to_module, function, arity: it.arity, kind: it.kind };
+                    let place = usize::try_from(it.from_function).ok();
+                    let from = place.and_then(|it| module.functions.get(it));
+                    let at = if let Some(from) = from {
+                        let name = self.names.add(file.names.get(from.name));
+                        effect.calls_in.push((name, from.arity, call));
+                        effect.calls_in.len()
+                    } else {
+                        effect.calls.push(call);
+                        effect.calls.len()
+                    };
+                    if to_module.is_none() {
+                        open(from.is_some(), at - 1, it.scope);
+                    }
+                }
             }
-        }
-        effect
-    }
-
-    fn effect_call(
-        &mut self,
-        file: &SourceFacts,
-        template: &Template,
-        it: &Reference,
-        effect: &mut Effect,
-    ) {
-        let Some(function) = it.to_function else { return };
-        let name = self.names.add(file.names.get(function));
-        let module = match it.to_module {
-            Some(to) => Some(self.names.add(file.names.get(to))),
-            // Imports where the code is quoted hold where it is put.
-            None => self.imports(file, it.scope).resolve(self, name, it.arity).map(|it| it.0),
-        };
-        let call = EffectCall { module, function: name, arity: it.arity, kind: it.kind };
-        let place = usize::try_from(it.from_function).ok();
-        match place.and_then(|it| template.module.functions.get(it)) {
-            Some(from) => {
-                let from_name = self.names.add(file.names.get(from.name));
-                effect.calls_in.push((from_name, from.arity, call));
-            }
-            None => effect.calls.push(call),
         }
     }
 

@@ -2,11 +2,12 @@
 
 mod interfaces;
 mod library;
+mod linkage;
 
 use std::collections::{HashMap, HashSet};
 
-pub use self::interfaces::Interfaces;
 use self::interfaces::{EffectCall, Imports};
+pub use self::{interfaces::Interfaces, linkage::Linkage};
 use super::{
     Certainty, Complexity, Doc, FunctionKind, Guess, LineRange, Name, RefKind, RefOrigin,
     Reference, SourceFacts, SourceFunction, SourceModule, elixir::env::Scopes,
@@ -298,10 +299,10 @@ impl Linker<'_> {
                     it.kind = RefKind::Macro;
                 }
             } else {
-                let unknown = self
-                    .imports
-                    .get(&it.scope)
-                    .and_then(|imports| imports.unknown(self.interfaces));
+                // Also where nobody anywhere has a function of that name.
+                let interfaces = self.interfaces;
+                let imports = if it.scope > 0 { self.imports_of(it.scope) } else { None };
+                let unknown = imports.and_then(|imports| imports.unknown(interfaces));
                 it.to_module = unknown.map(|it| linked.names.add(self.interfaces.names.get(it)));
                 it.certainty = Certainty::Guess(Guess::Unresolved);
             }

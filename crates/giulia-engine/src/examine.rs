@@ -233,7 +233,7 @@ impl Examiner<'_> {
         let lasts = request.lasts();
         let bounds = self.bounds(lasts);
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
-        match crate::trace(&[(self.node, attempt)], &request).await {
+        match crate::trace(&[(self.node, attempt)], &request, Some(self.archive)).await {
             Ok(seen) => {
                 suspects.trace(&seen);
                 self.keep(Answer::Trace(Box::new(seen)));
@@ -247,7 +247,7 @@ impl Examiner<'_> {
         let request = ExplainRequest { function, lasting: CALLS, calls: CALLS_WANTED };
         let bounds = self.bounds(CALLS + ARMING);
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
-        match crate::explain(self.node, &request, attempt).await {
+        match crate::explain(self.node, &request, attempt, Some(self.archive)).await {
             Ok(seen) => {
                 suspects.explain(&seen);
                 self.keep(Answer::Explain(Box::new(seen)));

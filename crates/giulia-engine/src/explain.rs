@@ -18,7 +18,7 @@ use giulia_probe::{
     spans::{SpanOptions, SpanSample, Thing, Who, name_things, sample_spans},
 };
 
-use crate::{Attempt, Bounds, Error, ErrorKind, remote};
+use crate::{Archive, Attempt, Bounds, Error, ErrorKind, places::Graphs, remote};
 use conclude::{Conclusion, conclude, cycles};
 
 /// The document's name and version.
@@ -44,11 +44,13 @@ pub async fn explain(
     node: &str,
     request: &ExplainRequest,
     attempt: Attempt<'_>,
+    archive: Option<&Archive>,
 ) -> Result<Explain, Error> {
+    let graphs = archive.map(|it| Graphs::of(it, node)).unwrap_or_default();
     let link = remote::enter(node, attempt).await?;
     // Asked to stop, it ends early and says what it saw.
     let mut seen = Bounds::lasting(attempt.bounds.left())
-        .run("asking the node", look(node, &link, request, attempt))
+        .run("asking the node", look((node, &graphs), &link, request, attempt))
         .await?;
     seen.taken_at = attempt.clock.now_rfc3339();
     seen.impact = link.impact();
@@ -56,7 +58,7 @@ pub async fn explain(
 }
 
 async fn look(
-    node: &str,
+    (node, graphs): (&str, &Graphs),
     link: &Link,
     request: &ExplainRequest,
     attempt: Attempt<'_>,
@@ -84,7 +86,7 @@ async fn look(
         impact: giulia_model::Impact::default(),
         function,
     };
-    if let Some(why) = refusal(link, &mut seen).await {
+    if let Some(why) = refusal(link, &mut seen, graphs).await {
         seen.why = Some(why);
         return Ok(seen);
     }
@@ -144,7 +146,7 @@ async fn one(node: &str, link: &Link, pattern: &FunctionPattern) -> Result<Mfa, 
 }
 
 /// Why its returns are not traced, where they are not.
-async fn refusal(link: &Link, seen: &mut Explain) -> Option<String> {
+async fn refusal(link: &Link, seen: &mut Explain, graphs: &Graphs) -> Option<String> {
     let Explain { function, not_seen, written, .. } = seen;
     if let Some(why) = giulia_probe::refused(function) {
         return Some(why.to_owned());
@@ -153,6 +155,10 @@ async fn refusal(link: &Link, seen: &mut Explain) -> Option<String> {
         Ok(bytes) => {
             let loaded = loaded_md5(link, &function.module).await.ok().flatten();
             *written = written::written(&bytes, function, loaded);
+            if let (Some(it), Some(place)) = (written.as_mut(), graphs.place(function, loaded)) {
+                (it.file, it.line) = (Some(place.file), place.line);
+                (it.is_what_runs, it.graph) = (place.is_what_runs, place.graph);
+            }
             giulia_code::loops(&bytes).map_err(|it| it.to_string())
         }
         Err(why) => Err(why.to_string()),

@@ -36,6 +36,7 @@ mod flame;
 mod mailbox;
 mod nodes;
 mod observe;
+mod places;
 mod process;
 mod project;
 mod prune;

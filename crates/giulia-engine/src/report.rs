@@ -11,7 +11,11 @@ use giulia_rules::Picture;
 use giulia_store::{Kind, Record, Store};
 
 pub(crate) use self::fold::Fold;
-use crate::{Archive, Error, examine::Painter};
+use crate::{
+    Archive, Error,
+    examine::Painter,
+    places::{self, Graphs},
+};
 
 /// Records that are read at once: 200 ticks of 20 KB are 4 MB.
 const PAGE: usize = 200;
@@ -38,7 +42,7 @@ pub fn report(archive: &Archive, name: &str, top: usize) -> Result<Report, Error
     each(&store, &name, &[Kind::Tick, Kind::Mark, Kind::Trace], |at_ms, told| {
         fold.told(at_ms, told);
     })?;
-    Ok(fold.finish(stored.session, stored.running))
+    Ok(placed(fold.finish(stored.session, stored.running), archive))
 }
 
 /// The same, and the session as rules see it, read once for both.
@@ -60,7 +64,15 @@ pub fn report_and_picture(
         fold.told(at_ms, told);
     })?;
     let picture = painter.finish(stored.session.clone(), stored.running);
-    Ok((fold.finish(stored.session, stored.running), picture))
+    Ok((placed(fold.finish(stored.session, stored.running), archive), picture))
+}
+
+/// The same with what is indexed by now.
+fn placed(mut report: Report, archive: &Archive) -> Report {
+    if let Some(trace) = &mut report.trace {
+        places::join(trace, &Graphs::of(archive, &report.session.node));
+    }
+    report
 }
 
 /// Reads records of these kinds in order; a damaged one is what was not seen.

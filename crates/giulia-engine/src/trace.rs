@@ -23,7 +23,8 @@ use giulia_probe::{
 use tokio::time::Instant;
 
 use crate::{
-    Attempt, Error, ErrorKind,
+    Archive, Attempt, Error, ErrorKind,
+    places::{Graphs, Places},
     remote::{self, Link},
 };
 use counting::Counted;
@@ -79,6 +80,7 @@ struct Told {
     other_tracers: Vec<String>,
     counted: Option<Counted>,
     planned_calls: Vec<String>,
+    places: Places,
     manifest: Vec<KeptChange>,
     impact: giulia_model::Impact,
 }
@@ -92,7 +94,8 @@ impl TraceRequest {
 
 /// Counts functions on one node or several at once.
 ///
-/// Asked to stop, it answers with what was counted until then.
+/// Asked to stop, it answers with what was counted until then. Where functions are written is told by
+/// the graphs of the archive, and of what none of them has by the node's own bytecode.
 ///
 /// # Errors
 /// When no node could be attached to, a pattern means nothing or too much, or everything that it
@@ -100,8 +103,9 @@ impl TraceRequest {
 pub async fn trace(
     attempts: &[(&str, Attempt<'_>)],
     request: &TraceRequest,
+    archive: Option<&Archive>,
 ) -> Result<Trace, Error> {
-    let tracing = attempts.iter().map(|(node, attempt)| one(node, request, *attempt));
+    let tracing = attempts.iter().map(|(node, attempt)| one(node, request, (*attempt, archive)));
     let mut told = Vec::new();
     let mut failed = Vec::new();
     for ((node, _), result) in attempts.iter().zip(join_all(tracing).await) {
@@ -125,7 +129,11 @@ pub async fn trace(
     Ok(trace)
 }
 
-async fn one(node: &str, request: &TraceRequest, attempt: Attempt<'_>) -> Result<Told, Error> {
+async fn one(
+    node: &str,
+    request: &TraceRequest,
+    (attempt, archive): (Attempt<'_>, Option<&Archive>),
+) -> Result<Told, Error> {
     let began = std::time::Instant::now();
     let Attempt { access, bounds, progress, .. } = attempt;
     let link = remote::enter(node, attempt).await?;
@@ -147,6 +155,7 @@ async fn one(node: &str, request: &TraceRequest, attempt: Attempt<'_>) -> Result
         other_tracers,
         counted: None,
         planned_calls: Vec::new(),
+        places: Places::default(),
         manifest: Vec::new(),
         impact: giulia_model::Impact::default(),
     };
@@ -159,6 +168,9 @@ async fn one(node: &str, request: &TraceRequest, attempt: Attempt<'_>) -> Result
         let (counted, manifest) = counted?;
         told.counted = Some(counted);
         told.manifest = manifest;
+        let rows = document::rows(&told, request);
+        let graphs = archive.map(|it| Graphs::of(it, node)).unwrap_or_default();
+        told.places = Places::of_node(&link, graphs, &rows, &bounds.stop).await;
     }
     told.impact = link.impact();
     Ok(told)

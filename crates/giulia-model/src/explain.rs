@@ -67,9 +67,12 @@ pub struct ExplainWritten {
     /// Where it begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
-    /// Whether the file that was read is what runs (MD5); absent where the node does not say.
+    /// Whether the code that says so is what runs (MD5); absent where the node does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_what_runs: Option<bool>,
+    /// The graph that says file and line, by its name; absent where the bytecode on the node does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<String>,
     /// Tables, processes, sockets and files that it, or a function of its module that it reaches,
     /// calls: what may happen, whatever did.
     pub reachable: Vec<Mfa>,

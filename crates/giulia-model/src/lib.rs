@@ -31,6 +31,7 @@ mod mfa;
 mod node;
 mod nodes;
 mod pattern;
+mod place;
 mod process;
 mod process_detail;
 mod replay;
@@ -78,6 +79,7 @@ pub use mfa::Mfa;
 pub use node::{Application, Gate, GateState, NodeFacts};
 pub use nodes::{NodeEntry, Nodes};
 pub use pattern::{FunctionPattern, ModulePattern, NamePattern, NotAPattern, nearest};
+pub use place::{ModuleCode, Place, PlacedFunction};
 pub use process::{Coverage, NameSource, Pid, ProcessGroup, ProcessRow, Processes};
 pub use process_detail::{
     BinariesHeld, Heap, Keys, Neighbour, Neighbours, ProcessDetail, Shape, ShapePart,
@@ -95,7 +97,7 @@ pub use samples::{
 pub use session::{Change, Ended, Mark, MarkKind, Restored, Session, Workload};
 pub use session_trace::{
     FunctionCalls, FunctionLost, SessionTrace, TakenOver, TraceBegan, TraceDelta, TraceEnded,
-    TraceEvent, TraceMeasured, TraceRecord, TraceStretch, TraceTookOver,
+    TraceEvent, TraceMeasured, TracePlaced, TraceRecord, TraceStretch, TraceTookOver,
 };
 pub use snapshot::{NotSeen, Snapshot};
 pub use surroundings::{

@@ -7,7 +7,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Gap, LeftOut, Measured, Mfa, NotSeen, TracedFunction, TracedGroup, TracedModule};
+use crate::{
+    Gap, LeftOut, Measured, Mfa, ModuleCode, NotSeen, PlacedFunction, TracedFunction, TracedGroup,
+    TracedModule,
+};
 
 /// One record of kind `trace` in a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +40,8 @@ pub enum TraceEvent {
     TookOver(TraceTookOver),
     /// Own time and words of the hottest were measured.
     Measured(Box<TraceMeasured>),
+    /// Where the hottest are written, and what ran.
+    Placed(TracePlaced),
     /// The stretch is over.
     Ended(TraceEnded),
     /// The sums of all stretches: the last record of a session that ended well.
@@ -126,6 +131,15 @@ pub struct TraceMeasured {
     pub not_seen: Vec<NotSeen>,
 }
 
+/// What ran, and where it is written by the node's own files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TracePlaced {
+    /// Modules with the MD5 of what runs.
+    pub modules: Vec<ModuleCode>,
+    /// Functions whose file was read.
+    pub functions: Vec<PlacedFunction>,
+}
+
 /// How a stretch ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TraceEnded {
@@ -168,6 +182,9 @@ pub struct SessionTrace {
     pub functions: Vec<TracedFunction>,
     /// The same by module.
     pub modules: Vec<TracedModule>,
+    /// What ran, by the MD5 of the module; of those whose functions were called most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code: Vec<ModuleCode>,
     /// For whom own time and words were measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<Measured>,

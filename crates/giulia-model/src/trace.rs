@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Impact, NotSeen, Samples};
+use crate::{Change, Impact, NotSeen, Place, Samples};
 
 /// Functions counted on one node or several.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -121,6 +121,9 @@ pub struct TracedFunction {
     /// Why its figures are not there: the counter is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
+    /// Where it is written, where somebody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// Own time, and words.
     #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
     pub own: Option<Own>,

@@ -76,7 +76,7 @@ pub use probes::processes::recorded;
 pub use probes::{
     PROBES, Probe,
     busy::{Busy, busy, kinds},
-    bytecode::{NoBytecode, loaded_bytecode, loaded_file, loaded_md5},
+    bytecode::{NoBytecode, loaded_bytecode, loaded_file, loaded_md5, loaded_md5s},
     dump::{DumpOptions, dump},
     functions::{
         ChosenModule, FUNCTIONS_MAX, Missing, NotResolved, Resolved, loaded_modules, loaded_sum,

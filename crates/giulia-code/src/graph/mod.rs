@@ -94,6 +94,18 @@ pub struct Size {
     pub edges: usize,
 }
 
+/// Where a function begins, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionPlace {
+    /// The file that it stands in.
+    pub file: Option<String>,
+    /// The line.
+    pub line: Option<u32>,
+    /// What `module_info(md5)` says where the bytecode is loaded that was read of its module.
+    pub md5: Option<[u8; 16]>,
+}
+
 impl Stamp {
     /// Of bytes that were written then, in nanoseconds since 1970.
     pub fn of(bytes: &[u8], written_ns: u64) -> Self {
@@ -170,6 +182,18 @@ impl Graph {
     /// What `module_info(md5)` says where the bytecode of a module is loaded that was read.
     pub fn module_md5(&self, module: &str) -> Option<[u8; 16]> {
         self.home(self.module(module)?).and_then(|(segment, _)| segment.module.md5)
+    }
+
+    /// Where a function that is defined begins.
+    pub fn place_of(&self, mfa: &Mfa) -> Option<FunctionPlace> {
+        let (segment, row) = self.home(self.function(mfa)?)?;
+        let it = segment.function(row)?;
+        let file = if it.file == Sym::NONE { segment.module.file } else { it.file };
+        Some(FunctionPlace {
+            file: self.some(file),
+            line: (it.line > 0).then_some(it.line),
+            md5: segment.module.md5,
+        })
     }
 
     /// The node of a function, if it is defined or referred to.

@@ -1,7 +1,9 @@
 //! What a graph is asked, by what somebody writes; nothing that is not indexed is an empty answer.
 
-use giulia_code::graph::{Direction, EdgeFilter, Found, NodeId, NotFound, Page};
-use giulia_model::{CodeCalls, CodeExport, CodeFunctions, CodeModules, CodeShow, FunctionPattern};
+use giulia_code::graph::{Direction, EdgeFilter, Found, FunctionPlace, NodeId, NotFound, Page};
+use giulia_model::{
+    CodeCalls, CodeExport, CodeFunctions, CodeModules, CodeShow, FunctionPattern, Mfa,
+};
 
 use super::CodeBase;
 use crate::{Error, ErrorKind};
@@ -10,6 +12,16 @@ use crate::{Error, ErrorKind};
 const SHOWN_MAX: usize = 20;
 
 impl CodeBase {
+    /// The folder of the project, or the name of the node.
+    pub(crate) fn name(&self) -> &str {
+        &self.of.graph
+    }
+
+    /// Where a function begins that is defined here.
+    pub(crate) fn place_of(&self, mfa: &Mfa) -> Option<FunctionPlace> {
+        self.graph.place_of(mfa)
+    }
+
     /// Modules: all, or those that a pattern means.
     ///
     /// # Errors

@@ -65,6 +65,7 @@ pub(super) fn written(
         file: it.file.clone().or(facts.source.clone()),
         line: it.line,
         is_what_runs: loaded.map(|it| it == facts.md5),
+        graph: None,
         reachable,
     })
 }

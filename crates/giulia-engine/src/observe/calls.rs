@@ -136,6 +136,7 @@ pub(super) fn mark(event: &TraceEvent) -> Option<(MarkKind, String)> {
         }
         TraceEvent::Counted(_)
         | TraceEvent::Measured(_)
+        | TraceEvent::Placed(_)
         | TraceEvent::Ended(_)
         | TraceEvent::Totals(_) => None,
     }

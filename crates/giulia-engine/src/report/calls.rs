@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use giulia_model::{
-    Gap, LeftOut, Mfa, NotSeen, Own, SessionTrace, TakenOver, TraceBegan, TraceDelta, TraceEvent,
-    TraceMeasured, TraceRecord, TraceStretch, TraceTookOver, TracedFunction, TracedModule,
+    Gap, LeftOut, Mfa, ModuleCode, NotSeen, Own, Place, SessionTrace, TakenOver, TraceBegan,
+    TraceDelta, TraceEvent, TraceMeasured, TracePlaced, TraceRecord, TraceStretch, TraceTookOver,
+    TracedFunction, TracedModule,
 };
 
 /// Functions that are kept: more than a session counts ([`giulia_probe::FUNCTIONS_MAX`] at once), and
@@ -24,6 +25,8 @@ const WHY_CHARS_MAX: usize = 2000;
 pub(crate) struct CallsFold {
     sums: SessionTrace,
     functions: BTreeMap<Mfa, Function>,
+    code: BTreeMap<String, ModuleCode>,
+    places: BTreeMap<Mfa, Place>,
     open: Option<TraceStretch>,
     is_begun: bool,
     was_paused: bool,
@@ -46,6 +49,7 @@ impl CallsFold {
             TraceEvent::Counted(delta) => self.counted(to_ms, delta),
             TraceEvent::TookOver(taken) => self.took_over((from_ms, to_ms), &taken),
             TraceEvent::Measured(measured) => self.measured(*measured),
+            TraceEvent::Placed(placed) => self.placed(placed),
             TraceEvent::Ended(ended) => {
                 let loaded = ended.loaded_meanwhile.iter().map(|it| short(it));
                 add_all(&mut self.sums.loaded_meanwhile, loaded);
@@ -130,6 +134,24 @@ impl CallsFold {
         self.sums.groups = it.groups.into_iter().take(NAMED_MAX).collect();
     }
 
+    fn placed(&mut self, placed: TracePlaced) {
+        for it in placed.modules {
+            let has_room = self.code.len() < NAMED_MAX || self.code.contains_key(&it.module);
+            if has_room && it.module.len() <= NAME_BYTES_MAX && it.digest().is_some() {
+                self.code.insert(it.module.clone(), it);
+            }
+        }
+        for mut it in placed.functions {
+            let mfa = it.mfa();
+            let has_room = self.places.len() < NAMED_MAX || self.places.contains_key(&mfa);
+            if has_room && mfa.module.len().max(mfa.function.len()) <= NAME_BYTES_MAX {
+                it.place.file = short(&it.place.file);
+                it.place.graph = None;
+                self.places.insert(mfa, it.place);
+            }
+        }
+    }
+
     fn function(&mut self, mfa: Mfa) -> Option<&mut Function> {
         let is_named = mfa.module.len().max(mfa.function.len()) <= NAME_BYTES_MAX;
         let has_room = self.functions.len() < FUNCTIONS_MAX || self.functions.contains_key(&mfa);
@@ -183,6 +205,7 @@ impl CallsFold {
         }
         self.close();
         let mut sums = self.sums;
+        sums.code = self.code.into_values().collect();
         sums.complete = self.was_paused
             && sums.gaps.is_empty()
             && sums.taken_over.is_empty()
@@ -199,7 +222,8 @@ impl CallsFold {
         sums.calls = known.map(|it| it.calls).fold(0, u64::saturating_add);
         let mut modules: BTreeMap<String, TracedModule> = BTreeMap::new();
         for (mfa, it) in self.functions {
-            let row = row(&mfa, it, &sums);
+            let mut row = row(&mfa, it, &sums);
+            row.place = self.places.remove(&mfa);
             module(modules.entry(mfa.module).or_default(), &row);
             sums.functions.push(row);
         }

@@ -51,6 +51,14 @@ pub(super) fn document(told: &[Told], request: &TraceRequest) -> Trace {
     trace
 }
 
+/// The functions of the rows that this node has a part in, those to be shown first before others.
+pub(super) fn rows(told: &Told, request: &TraceRequest) -> Vec<Mfa> {
+    let mut trace = Trace::default();
+    add(&mut trace, told, None, request);
+    trace.functions.sort_by(|left, right| functions(request.sort, left, right));
+    trace.functions.iter().take(request.top).map(TracedFunction::mfa).collect()
+}
+
 fn add(trace: &mut Trace, told: &Told, node: Option<&str>, request: &TraceRequest) {
     let since = |at: std::time::Instant| {
         u64::try_from(at.saturating_duration_since(told.began).as_millis()).unwrap_or(u64::MAX)
@@ -75,7 +83,12 @@ fn add(trace: &mut Trace, told: &Told, node: Option<&str>, request: &TraceReques
     trace.not_seen.extend(not_loaded(&told.resolved.not_loaded));
     trace.planned_calls.extend(told.planned_calls.iter().cloned());
     if let Some(counted) = &told.counted {
+        let first = trace.functions.len();
         count(trace, &mut is, counted, node);
+        for row in trace.functions.iter_mut().skip(first) {
+            row.place = told.places.place(&row.mfa());
+        }
+        trace.not_seen.extend(told.places.not_seen(&told.node));
     } else {
         is.modules_counted = number(told.resolved.modules.len());
         is.functions_counted = number(told.resolved.len());

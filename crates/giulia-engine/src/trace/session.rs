@@ -10,7 +10,7 @@ use std::{
 
 use giulia_model::{
     FunctionCalls, FunctionLost, FunctionPattern, Mfa, NotSeen, TraceBegan, TraceDelta, TraceEnded,
-    TraceEvent, TraceMeasured, TracedFunction,
+    TraceEvent, TraceMeasured, TracePlaced, TracedFunction,
 };
 use giulia_probe::{
     Foreign, Keeper, KeeperEnd, KeeperOptions, KeptChange, Resolved, Tracing, TracingOptions,
@@ -25,7 +25,12 @@ use super::{
     plan::Room,
     stop,
 };
-use crate::{Bounds, Error, Stop, remote::Link};
+use crate::{
+    Bounds, Cancel, Error, Stop,
+    observe::TICK_TOP,
+    places::{Graphs, Places},
+    remote::Link,
+};
 
 /// Under which counters of a session appear in its manifest.
 const NAME: &str = "call counters of the session";
@@ -39,6 +44,8 @@ const RECORD_EACH: Duration = Duration::from_millis(5);
 /// Own time is measured in the first so many seconds of calls, for a part of them: whoever wants
 /// another part of the session asks `giulia trace`.
 const MEASURED_WITHIN: Duration = Duration::from_secs(10);
+/// Functions whose file and line a session keeps: as many as a report shows.
+const PLACED_MAX: usize = TICK_TOP;
 /// How long it is waited for the keeper to say that it is gone when counters are.
 const GONE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -97,6 +104,8 @@ struct Reader<'a> {
     told_at: Instant,
     lost: BTreeSet<Mfa>,
     n_left_out: usize,
+    /// Whose place was asked for.
+    placed: HashSet<Mfa>,
     /// What the next record says beside calls.
     next: TraceDelta,
     record_at: Instant,
@@ -121,15 +130,16 @@ impl Stretch<'_> {
             Err(error) => return failed(error),
         };
         let options = TracingOptions { name: NAME.to_owned(), sink: None };
-        let end = match Tracing::start(self.link, &keeper, options).await {
+        let (end, hottest) = match Tracing::start(self.link, &keeper, options).await {
             Ok(tracing) => {
-                let end = self.counted(&tracing, &keeper, (&resolved, others)).await;
+                let counted = self.counted(&tracing, &keeper, (&resolved, others)).await;
                 drop(tokio::time::timeout(AFTER, tracing.stop()).await);
-                end
+                counted
             }
-            Err(error) => failed(error),
+            Err(error) => (failed(error), Vec::new()),
         };
         (self.tell)(StretchTold::Kept(stop(keeper).await));
+        self.place(&hottest).await;
         end
     }
 
@@ -152,7 +162,7 @@ impl Stretch<'_> {
         tracing: &Tracing,
         keeper: &Keeper,
         (resolved, others): (&Resolved, Vec<String>),
-    ) -> StretchEnd {
+    ) -> (StretchEnd, Vec<Mfa>) {
         // Counting has no end of its own.
         let bounds = Bounds::new(ARMING, self.stop.clone());
         let arming = async {
@@ -162,7 +172,7 @@ impl Stretch<'_> {
         };
         let (mut it, room) = match arming.await {
             Ok(armed) => armed,
-            Err(failed) => return StretchEnd::Failed(failed.of(self.node)),
+            Err(failed) => return (StretchEnd::Failed(failed.of(self.node)), Vec::new()),
         };
         (self.tell)(StretchTold::Kept(keeper.changes()));
         self.began(&it, resolved, others);
@@ -179,7 +189,7 @@ impl Stretch<'_> {
                     let loaded_meanwhile = it.loaded_meanwhile(&self.request.patterns).await;
                     let ended = TraceEnded { paused: true, why: None, loaded_meanwhile };
                     self.event(it.armed_at, it.seen_at, TraceEvent::Ended(ended));
-                    return StretchEnd::Wanted;
+                    return (StretchEnd::Wanted, reader.unplaced());
                 }
                 Ok(()) => gone(&keeper.ended().await),
                 Err(failed) => failed.of(self.node).to_string(),
@@ -188,7 +198,23 @@ impl Stretch<'_> {
         reader.record(room);
         let ended = TraceEnded { why: Some(why), ..TraceEnded::default() };
         self.event(it.armed_at, reader.confirmed_at, TraceEvent::Ended(ended));
-        StretchEnd::Lapsed
+        (StretchEnd::Lapsed, Vec::new())
+    }
+
+    /// Tells where functions are written, and what runs.
+    async fn place(&self, hottest: &[Mfa]) {
+        if hottest.is_empty() || self.link.connection().is_closed() {
+            return;
+        }
+        let began = Instant::now();
+        // Whoever asked the session to stop wants its report whole.
+        let never = Cancel::new().stop();
+        let places = Places::of_node(self.link, Graphs::default(), hottest, &never).await;
+        let (modules, functions) = places.recorded();
+        if !modules.is_empty() {
+            let told = TracePlaced { modules, functions };
+            self.event(began, Instant::now(), TraceEvent::Placed(told));
+        }
     }
 
     /// Reads until somebody asks to stop; why, where the node let go before.
@@ -238,6 +264,7 @@ impl Stretch<'_> {
             if !is_measured && is_called && it.armed_at.elapsed() >= MEASURED_WITHIN / 10 {
                 is_measured = true;
                 self.measure(it, room).await;
+                self.place(&reader.unplaced()).await;
             }
         }
     }
@@ -331,6 +358,7 @@ impl<'a> Reader<'a> {
             // Those that were dropped for their price are named as left out, and have no row.
             lost: it.dropped.iter().cloned().collect(),
             n_left_out: it.counted.left_out.len(),
+            placed: HashSet::new(),
             next: TraceDelta::default(),
             record_at: it.seen_at,
         }
@@ -346,6 +374,17 @@ impl<'a> Reader<'a> {
     fn confirm(&mut self, it: &Counting<'_>) {
         self.confirmed.clone_from(&it.seen);
         self.confirmed_at = it.seen_at;
+    }
+
+    /// Those that were called most and whose place nobody asked for yet.
+    fn unplaced(&mut self) -> Vec<Mfa> {
+        let mut called: Vec<(&Mfa, u64)> =
+            self.confirmed.iter().map(|(mfa, calls)| (mfa, *calls)).filter(|it| it.1 > 0).collect();
+        called.sort_by_key(|(mfa, calls)| (std::cmp::Reverse(*calls), *mfa));
+        let hottest = called.into_iter().take(PLACED_MAX).map(|(mfa, _)| mfa.clone());
+        let new: Vec<Mfa> = hottest.filter(|it| !self.placed.contains(it)).collect();
+        self.placed.extend(new.iter().cloned());
+        new
     }
 
     /// Takes in what is not only more calls; whether there is any.

@@ -137,7 +137,8 @@ Examples:
         let bounds = ctx.bounds(access, lasting + ARMING_MAX);
         let request =
             ExplainRequest { function: params.function.0, lasting, calls: params.calls.get() };
-        Ok(giulia_engine::explain(node, &request, ctx.attempt(access, &bounds)).await?)
+        let attempt = ctx.attempt(access, &bounds);
+        Ok(giulia_engine::explain(node, &request, attempt, Some(&ctx.archive)).await?)
     }
 
     fn text(answer: &Explain, out: &mut Out) {

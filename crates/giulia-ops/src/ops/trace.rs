@@ -164,7 +164,9 @@ for 50 ms first; those that would cost more than the budget lose their counter a
 hottest are then measured for a part of the time, in the 1,000 processes that work most: CPU time in \
 the function itself, without waiting and without what it calls, and words that it allocated (OTP 26). \
 Counters are stopped before they are read, and everything is undone, also when giulia is killed. A \
-function that was loaded anew meanwhile is lost, and said to be.
+function that was loaded anew meanwhile is lost, and said to be. Each stands with its file and line, by \
+what is indexed (giulia code index) or else by some of the node's own files, and with whether that is \
+what runs (MD5).
 
 With --args, --returns, --callers or --slow nothing is counted and a few calls are looked at \
 closely: types and sizes of arguments, made on the node itself so that no argument leaves it (of a \
@@ -220,7 +222,9 @@ Examples:
             .map(|(node, access, bounds)| (*node, ctx.attempt(access, bounds)))
             .collect();
         // Boxed: it holds the answers of several nodes.
-        let tracing: future::BoxFuture<'_, _> = Box::pin(giulia_engine::trace(&attempts, &request));
+        let archive = Some(&ctx.archive);
+        let tracing: future::BoxFuture<'_, _> =
+            Box::pin(giulia_engine::trace(&attempts, &request, archive));
         Ok(tracing.await?)
     }
 

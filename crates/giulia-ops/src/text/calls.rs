@@ -5,7 +5,7 @@ use giulia_model::{LeftOut, SessionTrace, TracedFunction};
 use crate::{
     Style,
     columns::{Align, Cell},
-    text::page::Page,
+    text::{page::Page, places},
     units,
 };
 
@@ -110,8 +110,19 @@ fn functions(it: &SessionTrace, page: &mut Page) {
     if words == Some(true) {
         heads.push(("words", Align::Right));
     }
-    let rows = it.functions.iter().map(|it| function(it, words));
+    let are_placed = places::are_known(&it.functions);
+    if are_placed {
+        heads.push((places::TITLE, Align::Extra));
+    }
+    let rows = it.functions.iter().map(|row| {
+        let mut cells = function(row, words);
+        cells.extend(are_placed.then(|| places::cell(row)));
+        cells
+    });
     page.table(&heads, rows.collect());
+    for (style, note) in places::notes(&it.functions) {
+        page.text(style, note);
+    }
     let lost = it.functions.iter().filter_map(|it| Some((it, it.lost.as_ref()?)));
     for (function, why) in lost {
         page.item(Style::Warn, format!("{}: {why}", function.mfa()));

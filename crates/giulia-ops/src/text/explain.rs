@@ -75,10 +75,11 @@ pub(crate) fn explain(it: &Explain, out: &mut Out) {
 fn written(it: &ExplainWritten) -> String {
     let file = it.file.as_deref().unwrap_or("an unknown file");
     let line = it.line.map(|it| format!(":{it}")).unwrap_or_default();
-    let runs = match it.is_what_runs {
-        Some(true) => "; what runs is this file",
-        Some(false) => "; its file has changed since it was loaded",
-        None => "",
+    let runs = match (it.is_what_runs, &it.graph) {
+        (Some(true), _) => "; what runs is this file".to_owned(),
+        (Some(false), None) => "; its file has changed since it was loaded".to_owned(),
+        (Some(false), Some(graph)) => format!("; what is indexed of {graph} is not what runs"),
+        (None, _) => String::new(),
     };
     let reachable: Vec<String> = it.reachable.iter().map(ToString::to_string).collect();
     let reachable = if reachable.is_empty() {

@@ -10,6 +10,7 @@ pub(crate) mod findings;
 mod flame;
 mod mailbox;
 mod page;
+mod places;
 mod process;
 mod report;
 mod samples;

@@ -8,7 +8,7 @@ use giulia_model::{
 use crate::{
     Out, Style,
     columns::{Align, Cell, Columns},
-    text::snapshot,
+    text::{places, snapshot},
     units,
 };
 
@@ -141,11 +141,20 @@ fn functions(it: &Trace, out: &mut Out) {
     if shown.words {
         heads.push(("words", Align::Right));
     }
+    let are_placed = places::are_known(&it.functions);
+    if are_placed {
+        heads.push((places::TITLE, Align::Extra));
+    }
     let mut columns = Columns::new(&heads);
     for row in &it.functions {
-        columns.row(function(row, shown));
+        let mut cells = function(row, shown);
+        cells.extend(are_placed.then(|| places::cell(row)));
+        columns.row(cells);
     }
     out.columns(&columns);
+    for (style, note) in places::notes(&it.functions) {
+        out.paragraph(2, style, &note);
+    }
 }
 
 fn function(it: &TracedFunction, shown: Shown) -> Vec<Cell> {

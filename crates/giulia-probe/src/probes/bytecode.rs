@@ -16,7 +16,7 @@ use giulia_dist::term::Term;
 
 use super::Probe;
 use crate::{
-    answer::{Bif, Problem, unexpected},
+    answer::{self, Bif, Problem, unexpected},
     link::{HEAP_WORDS, Link},
 };
 
@@ -60,6 +60,21 @@ pub async fn loaded_md5(link: &Link, module: &str) -> Result<Option<[u8; 16]>, N
     let reply = reply.map_err(failed)?;
     let told = Term::decode(&reply).map_err(|it| failed(it.into()))?;
     Ok(told.as_binary().and_then(|it| it.try_into().ok()))
+}
+
+/// The same of many, with one question; nothing of those that do not say.
+pub async fn loaded_md5s(link: &Link, modules: &[&str]) -> Vec<Option<[u8; 16]>> {
+    let asked: Vec<Bif> = modules
+        .iter()
+        .map(|it| {
+            let arguments = [Term::atom((*it).to_owned()), Term::atom("md5")];
+            Bif::new("erlang", "get_module_info", arguments)
+        })
+        .collect();
+    let answers = link.ask_all(PROBE.name, &asked).await;
+    (0..asked.len())
+        .map(|idx| answer::term(&answers, idx).ok()?.as_binary()?.try_into().ok())
+        .collect()
 }
 
 async fn read(link: &Link, module: &str) -> Result<Vec<u8>, Problem> {

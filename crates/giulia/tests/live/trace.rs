@@ -242,3 +242,95 @@ fn times_and_words_of_functions_inside_of_each_other_do_not_crash_the_node() {
         assert!(node.is_running());
     });
 }
+
+/// Writes a module and its file of bytecode, where the node sees them: its root is not ours.
+const WRITE: &str = r#"
+Source = filename:join("~FOLDER~", "plant_file.erl"),
+ok = file:write_file(Source, "-module(plant_file).\n-export([take/1, run/1]).\n~LINES~take(K) -> {K, ~TAG~}.\n\nrun(0) -> ok;\nrun(N) -> take(N), run(N - 1).\n"),
+{ok, plant_file} = compile:file(Source, [{outdir, "~FOLDER~"}, debug_info])"#;
+
+fn write(node: &Node, folder: &str, lines: &str, tag: &str) {
+    let text = WRITE.replace("~FOLDER~", folder);
+    node.eval(&text.replace("~LINES~", lines).replace("~TAG~", tag));
+}
+
+fn place<'d>(document: &'d Value, name: &str) -> &'d Value {
+    &row(document, "plant_file", name)["place"]
+}
+
+#[test]
+fn a_function_stands_with_its_file_and_line_and_whether_that_is_what_runs() {
+    for_each_otp("giulia::a_function_stands_with_its_file_and_line", |otp| {
+        let (node, home) = (Node::builder(otp).start(), Home::new());
+        let folder = format!("/tmp/giulia-plant-{}", node.os_pid());
+        node.eval(&format!("ok = file:make_dir(\"{folder}\")"));
+        write(&node, &folder, "\\n", "one");
+        let load = format!("code:load_abs(\"{folder}/plant_file\")");
+        node.eval(&load);
+        node.eval(
+            "spawn(fun F() -> plant_file:run(10), lists:seq(1, 3), timer:sleep(20), F() end), ok",
+        );
+        let before = node.residue();
+        let args = ["trace", node.name(), "plant_file", "lists:seq/2", "--for", "1s"];
+        let shown = |more: &[&str]| {
+            let (data, _) = told(&home.to(&node, &[&args[..], more].concat()).output().unwrap(), 0);
+            data
+        };
+        let traced = || -> Value { serde_json::from_str(&shown(&["--json"])).unwrap() };
+        let is = |place: &Value, line: u32, is_what_runs: bool, graph: Option<&str>| {
+            assert!(place["file"].as_str().unwrap().ends_with("/plant_file.erl"), "{place}");
+            assert_eq!(place["line"], line, "{place}");
+            assert_eq!(place["is_what_runs"], is_what_runs, "{place}");
+            assert_eq!(place["graph"].as_str(), graph, "{place}");
+        };
+        // By the files of the node.
+        let document = traced();
+        is(place(&document, "take"), 4, true, None);
+        is(place(&document, "run"), 6, true, None);
+        let of_otp = &row(&document, "lists", "seq")["place"];
+        assert!(of_otp["file"].as_str().unwrap().ends_with("lists.erl"), "{of_otp}");
+        assert!(of_otp["line"].as_u64() > Some(1) && of_otp["is_what_runs"] == true, "{of_otp}");
+        let text = shown(&[]);
+        assert!(
+            text.contains("plant_file.erl:4") && text.contains("all of it is what ran"),
+            "{text}"
+        );
+        // A session keeps them, whatever becomes of the files.
+        let observe =
+            ["observe", node.name(), "--for", "3s", "--name", "kept", "--trace", "plant_file"];
+        told(&home.to(&node, &observe).output().unwrap(), 0);
+        crate::home::is_clean_after(&node, &before);
+        write(&node, &folder, "\\n\\n\\n", "two");
+        let report = home.report("kept");
+        is(place(&report["trace"], "take"), 4, true, None);
+        assert_eq!(report["trace"]["code"][0]["module"], "plant_file");
+        for form in [home.out(&["report", "kept", "--md"]), home.out(&["report", "kept"])] {
+            // Markdown takes an underscore for more than that.
+            let plain = form.replace('\\', "");
+            assert!(plain.contains("plant_file.erl:6") && plain.contains("written in"), "{form}");
+        }
+        let html = home.path().join("kept.html");
+        home.out(&["report", "kept", "-q", "-o", html.to_str().unwrap()]);
+        assert!(std::fs::read_to_string(&html).unwrap().contains("plant_file.erl:6"));
+        // The file is another by now, which is said.
+        is(place(&traced(), "take"), 6, false, None);
+        let text = shown(&[]).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("plant_file.erl:6 *"), "{text}");
+        assert!(text.contains("What was read of plant_file is not what ran (MD5)"), "{text}");
+        // By what is indexed, where something is; what ran then is still better in the session.
+        told(
+            &home
+                .to(&node, &["code", "index", "--node", node.name(), "--modules", "plant_file"])
+                .output()
+                .unwrap(),
+            0,
+        );
+        is(place(&traced(), "take"), 6, false, Some(node.name()));
+        is(place(&home.report("kept")["trace"], "take"), 4, true, None);
+        node.eval(&load);
+        is(place(&traced(), "take"), 6, true, Some(node.name()));
+        let text = shown(&[]).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&format!("by what is indexed of {}", node.name())), "{text}");
+        node.eval(&format!("file:del_dir_r(\"{folder}\")"));
+    });
+}

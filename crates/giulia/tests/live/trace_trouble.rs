@@ -255,10 +255,14 @@ const FILL_AND_SHUT_OUT: &str = "spawn(fun() ->
 end), ok";
 
 /// A session in the foreground, with some ticks.
-fn session(home: &Home, node: &Node, args: &[&str]) -> std::process::Child {
-    let all = [&["observe", node.name(), "--every", "200ms"], args].concat();
+fn session(home: &Home, node: &Node, name: &str, more: &[&str]) -> std::process::Child {
+    let all = [&["observe", node.name(), "--every", "200ms", "--name", name], more].concat();
     let child = spawned(home.to(node, &all));
-    home.wait_for_ticks(3);
+    wait("ticks", || {
+        let report = home.giulia(&["report", name, "--json"]).output().unwrap();
+        let report: Value = serde_json::from_slice(&report.stdout).unwrap_or_default();
+        report["window"]["ticks"].as_u64() >= Some(3)
+    });
     child
 }
 
@@ -269,7 +273,7 @@ fn a_node_that_was_full_when_it_was_lost_is_not_dialled_before_it_was_started_an
         let small =
             || Node::builder(otp).name("shop").args(["+P", "1024"]).epmd(beside.epmd()).start();
         let node = small();
-        let child = session(&home, &node, &["--name", "full"]);
+        let child = session(&home, &node, "full", &[]);
         let seen = |kind: &str| crate::home::marks(&home.report("full")).contains(&kind);
         let fill = FILL_AND_SHUT_OUT.replace("~MOST~", "9999");
         node.eval(&fill.replace("~TIME~", "7000"));
@@ -300,7 +304,7 @@ fn a_node_that_was_full_when_it_was_lost_is_not_dialled_before_it_was_started_an
         let text = home.out(&["report", "full"]).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("it is not dialled again"), "{text}");
         // Who knows that there is room says so.
-        let child = session(&home, &again, &["--name", "always", "--redial", "always"]);
+        let child = session(&home, &again, "always", &["--redial", "always"]);
         let fill = FILL_AND_SHUT_OUT.replace("~MOST~", "900");
         again.eval(&fill.replace("~TIME~", "4000"));
         wait("the same node", || crate::home::marks(&home.report("always")).contains(&"returned"));

@@ -236,7 +236,14 @@ impl Watch<'_> {
             let (tracing, standing) = if let Some(still) = running.take() {
                 still
             } else {
-                let tracing = self.start(keeper).await?;
+                let Some(tracing) = self.start(keeper).await? else {
+                    // Its tracer was ended before it began: the next part has another one.
+                    let until = (part * idx).saturating_sub(began.elapsed());
+                    if !self.look_for(until).await || (self.stopped)() {
+                        break;
+                    }
+                    continue;
+                };
                 (tracing, self.fold.begin())
             };
             // Patterns and flags are made by now: the sample begins.
@@ -255,8 +262,9 @@ impl Watch<'_> {
         Ok(())
     }
 
-    /// Patterns first, then flags: what is set last begins the sample.
-    async fn start(&self, keeper: &Arc<Keeper>) -> Result<Tracing, Error> {
+    /// Patterns first, then flags: what is set last begins the sample. None where a flood ended its
+    /// tracer meanwhile.
+    async fn start(&mut self, keeper: &Arc<Keeper>) -> Result<Option<Tracing>, Error> {
         let sink = SinkLimits {
             messages_max: self.per_part * self.burst,
             bytes_max: SINK_BYTES,
@@ -265,10 +273,16 @@ impl Watch<'_> {
         let options = TracingOptions { name: NAME.to_owned(), sink: Some(sink) };
         let tracing = Tracing::start(self.link, keeper, options).await?;
         match self.arm(&tracing).await {
-            Ok(()) => Ok(tracing),
+            Ok(()) => Ok(Some(tracing)),
             Err(error) => {
+                let ended = tracing.take().await.ok().and_then(|it| it.ended);
                 tracing.stop().await;
-                Err(error)
+                match ended {
+                    Some(SinkEnd::Killed) if self.killed < KILLED_MAX => self.look_for_fewer(),
+                    Some(SinkEnd::Full) => (self.is_complete, self.burst) = (false, 1),
+                    Some(SinkEnd::Killed | SinkEnd::Other(_)) | None => return Err(error),
+                }
+                Ok(None)
             }
         }
     }
@@ -310,9 +324,7 @@ impl Watch<'_> {
                 Ok(None)
             }
             Some(SinkEnd::Killed) if self.killed < KILLED_MAX => {
-                self.killed += 1;
-                (self.is_complete, self.burst) = (false, 1);
-                self.per_part = (self.per_part / 2).max(TRACED_MIN);
+                self.look_for_fewer();
                 tracing.stop().await;
                 Ok(None)
             }
@@ -326,6 +338,13 @@ impl Watch<'_> {
                 Err(Problem(why).into())
             }
         }
+    }
+
+    /// After a tracer that was ended for its memory.
+    fn look_for_fewer(&mut self) {
+        self.killed += 1;
+        (self.is_complete, self.burst) = (false, 1);
+        self.per_part = (self.per_part / 2).max(TRACED_MIN);
     }
 
     /// Waits, and looks now and then how many messages wait. False when the process is gone.

@@ -102,6 +102,7 @@ fn one(options: &Options, otp: &Otp, program: &ZooProgram, mode: &str) -> Result
 }
 
 /// A document that was judged wrong is kept, because the next run may be right.
+#[expect(clippy::print_stderr, reason = "where it is kept is talk")]
 fn keep(program: &ZooProgram, mode: &str, document: &[u8]) -> Result<()> {
     let path = std::env::temp_dir().join(format!("{}-{mode}.json", program.name));
     std::fs::write(&path, document).with_context(|| format!("writing {}", path.display()))?;

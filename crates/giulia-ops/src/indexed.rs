@@ -2,12 +2,13 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
+use clap::Args;
 use giulia_engine::{CodePage, EdgeFilter, GraphOf};
-use giulia_model::EdgeKind;
+use giulia_model::{EdgeKind, FunctionPattern};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::{Count, NodeArg};
+use crate::{Count, FunctionArg, NodeArg};
 
 /// Longest path of Linux, in bytes (`PATH_MAX`).
 const FOLDER_BYTES_MAX: usize = 4096;
@@ -20,6 +21,80 @@ pub type Rows = Count<1, 1000>;
 
 /// Rows before a page.
 pub type Before = Count<0, { u32::MAX }>;
+
+/// A page of what a graph has.
+#[derive(Debug, Args, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct PageAsked {
+    /// The project's folder, or one in it; else the working folder's project.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "node")]
+    #[serde(default)]
+    project: Option<FolderArg>,
+    /// The node whose code was indexed, in place of a project.
+    #[arg(long, value_name = "NODE")]
+    #[serde(default)]
+    node: Option<NodeArg>,
+    /// At most so many rows, 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = default_rows())]
+    #[serde(default = "default_rows")]
+    limit: Rows,
+    /// After so many rows: where the last page said that the next begins.
+    #[arg(long, value_name = "N", default_value_t = no_rows())]
+    #[serde(default = "no_rows")]
+    from: Before,
+}
+
+/// A page of references to or from functions of some code.
+#[derive(Debug, Args, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReferencesAsked {
+    /// Of which: `Shop.Cart.get/1`, `lists:map`, `Shop.Cart`.
+    #[arg(value_name = "FUNCTION")]
+    function: FunctionArg,
+    /// Only these kinds of references, with commas; `control` and `compile` stand for several.
+    #[arg(long, value_name = "KINDS")]
+    #[serde(default)]
+    kinds: Option<KindsArg>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    page: PageAsked,
+}
+
+/// A page about all modules of some code, or some of them.
+#[derive(Debug, Args, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModulesAsked {
+    /// Only these: `Shop.*`, `app:shop`, `lists`.
+    #[arg(value_name = "MODULES")]
+    #[serde(default)]
+    modules: Option<FunctionArg>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    page: PageAsked,
+}
+
+impl PageAsked {
+    /// The graph and the page.
+    pub(crate) fn read(self) -> (GraphOf, CodePage) {
+        let page = CodePage { from: self.from.get(), limit: self.limit.get() };
+        (graph_of(self.project, self.node), page)
+    }
+}
+
+impl ReferencesAsked {
+    /// The graph, the functions, the kinds of references, and the page.
+    pub(crate) fn read(self) -> (GraphOf, FunctionPattern, EdgeFilter, CodePage) {
+        let (which, page) = self.page.read();
+        (which, self.function.get(), filter(self.kinds, EdgeFilter::ALL), page)
+    }
+}
+
+impl ModulesAsked {
+    /// The graph, the modules unless all are meant, and the page.
+    pub(crate) fn read(self) -> (GraphOf, Option<FunctionPattern>, CodePage) {
+        let (which, page) = self.page.read();
+        (which, self.modules.map(FunctionArg::get), page)
+    }
+}
 
 /// A folder on the machine that giulia runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,18 +111,13 @@ pub struct KindsArg {
 }
 
 /// As many as a screen shows.
-pub(crate) fn default_rows() -> Rows {
+fn default_rows() -> Rows {
     Rows::clamped(50)
 }
 
 /// The first page.
-pub(crate) fn no_rows() -> Before {
+fn no_rows() -> Before {
     Before::clamped(0)
-}
-
-/// The page that is asked for.
-pub(crate) fn page(from: Before, limit: Rows) -> CodePage {
-    CodePage { from: from.get(), limit: limit.get() }
 }
 
 /// The graph that is asked about.

@@ -7,11 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use giulia_engine::{EdgeFilter, EdgeWhen};
 
-use crate::{
-    Before, Ctx, FolderArg, Kind, NodeArg, Out, Rows,
-    indexed::{default_rows, graph_of, no_rows, page},
-    text,
-};
+use crate::{Ctx, Kind, Out, indexed::PageAsked, text};
 
 /// The operation.
 pub(crate) struct Operation;
@@ -28,22 +24,9 @@ pub(crate) struct Params {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = WhenArg::Any)]
     #[serde(default)]
     when: WhenArg,
-    /// The project's folder, or one in it; else the working folder's project.
-    #[arg(long, value_name = "FOLDER", conflicts_with = "node")]
-    #[serde(default)]
-    project: Option<FolderArg>,
-    /// The node whose code was indexed, in place of a project.
-    #[arg(long, value_name = "NODE")]
-    #[serde(default)]
-    node: Option<NodeArg>,
-    /// At most so many rows, 1 to 1000.
-    #[arg(long, value_name = "N", default_value_t = default_rows())]
-    #[serde(default = "default_rows")]
-    limit: Rows,
-    /// After so many rows: where the last page said that the next begins.
-    #[arg(long, value_name = "N", default_value_t = no_rows())]
-    #[serde(default = "no_rows")]
-    from: Before,
+    #[command(flatten)]
+    #[serde(flatten)]
+    page: PageAsked,
 }
 
 impl crate::Operation for Operation {
@@ -66,7 +49,7 @@ Examples:
     type Answer = CodeCycles;
 
     async fn run(ctx: &Ctx, params: Params) -> anyhow::Result<CodeCycles> {
-        let which = graph_of(params.project, params.node);
+        let (which, page) = params.page.read();
         let base = giulia_engine::open_code(&ctx.archive, &which)?;
         let of_functions = params.functions.then(EdgeFilter::control);
         let when = match params.when {
@@ -74,7 +57,7 @@ Examples:
             WhenArg::Compile => EdgeWhen::Compile,
             WhenArg::Run => EdgeWhen::Run,
         };
-        Ok(base.cycles(of_functions, when, page(params.from, params.limit)))
+        Ok(base.cycles(of_functions, when, page))
     }
 
     fn text(answer: &CodeCycles, out: &mut Out) {

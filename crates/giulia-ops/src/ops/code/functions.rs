@@ -5,11 +5,7 @@ use giulia_model::CodeFunctions;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Before, Ctx, FolderArg, FunctionArg, Kind, NodeArg, Out, Rows,
-    indexed::{default_rows, graph_of, no_rows, page},
-    text,
-};
+use crate::{Ctx, FunctionArg, Kind, Out, indexed::PageAsked, text};
 
 /// The operation.
 pub(crate) struct Operation;
@@ -21,22 +17,9 @@ pub(crate) struct Params {
     /// Whose or which: `Shop.Cart`, `Shop.Cart.get_*`, `lists:map/2`.
     #[arg(value_name = "FUNCTIONS")]
     functions: FunctionArg,
-    /// The project's folder, or one in it; else the working folder's project.
-    #[arg(long, value_name = "FOLDER", conflicts_with = "node")]
-    #[serde(default)]
-    project: Option<FolderArg>,
-    /// The node whose code was indexed, in place of a project.
-    #[arg(long, value_name = "NODE")]
-    #[serde(default)]
-    node: Option<NodeArg>,
-    /// At most so many rows, 1 to 1000.
-    #[arg(long, value_name = "N", default_value_t = default_rows())]
-    #[serde(default = "default_rows")]
-    limit: Rows,
-    /// After so many rows: where the last page said that the next begins.
-    #[arg(long, value_name = "N", default_value_t = no_rows())]
-    #[serde(default = "no_rows")]
-    from: Before,
+    #[command(flatten)]
+    #[serde(flatten)]
+    page: PageAsked,
 }
 
 impl crate::Operation for Operation {
@@ -58,9 +41,9 @@ Examples:
     type Answer = CodeFunctions;
 
     async fn run(ctx: &Ctx, params: Params) -> anyhow::Result<CodeFunctions> {
-        let which = graph_of(params.project, params.node);
+        let (which, page) = params.page.read();
         let base = giulia_engine::open_code(&ctx.archive, &which)?;
-        Ok(base.functions(&params.functions.get(), page(params.from, params.limit))?)
+        Ok(base.functions(&params.functions.get(), page)?)
     }
 
     fn text(answer: &CodeFunctions, out: &mut Out) {

@@ -1,15 +1,14 @@
 //! `code impact`: what a change reaches.
 
 use clap::Args;
+use giulia_engine::{EdgeDirection, EdgeFilter, EdgeReach};
 use giulia_model::CodeImpact;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use giulia_engine::{EdgeDirection, EdgeFilter, EdgeReach};
-
 use crate::{
-    Before, Ctx, FolderArg, FunctionArg, Kind, KindsArg, NodeArg, Out, Rows,
-    indexed::{default_rows, filter, graph_of, no_rows, page},
+    Ctx, FunctionArg, Kind, KindsArg, Out, Rows,
+    indexed::{PageAsked, filter},
     text,
 };
 
@@ -35,22 +34,9 @@ pub(crate) struct Params {
     #[arg(long, value_name = "KINDS")]
     #[serde(default)]
     kinds: Option<KindsArg>,
-    /// The project's folder, or one in it; else the working folder's project.
-    #[arg(long, value_name = "FOLDER", conflicts_with = "node")]
-    #[serde(default)]
-    project: Option<FolderArg>,
-    /// The node whose code was indexed, in place of a project.
-    #[arg(long, value_name = "NODE")]
-    #[serde(default)]
-    node: Option<NodeArg>,
-    /// At most so many rows, 1 to 1000.
-    #[arg(long, value_name = "N", default_value_t = default_rows())]
-    #[serde(default = "default_rows")]
-    limit: Rows,
-    /// After so many rows: where the last page said that the next begins.
-    #[arg(long, value_name = "N", default_value_t = no_rows())]
-    #[serde(default = "no_rows")]
-    from: Before,
+    #[command(flatten)]
+    #[serde(flatten)]
+    page: PageAsked,
 }
 
 impl crate::Operation for Operation {
@@ -73,13 +59,11 @@ Examples:
     type Answer = CodeImpact;
 
     async fn run(ctx: &Ctx, params: Params) -> anyhow::Result<CodeImpact> {
-        let which = graph_of(params.project, params.node);
+        let (which, page) = params.page.read();
         let base = giulia_engine::open_code(&ctx.archive, &which)?;
         let direction = if params.out { EdgeDirection::Out } else { EdgeDirection::In };
-        let depth = u32::from(params.depth);
         let filter = filter(params.kinds, EdgeFilter::ALL);
-        let page = page(params.from, params.limit);
-        let reach = EdgeReach { direction, filter, depth };
+        let reach = EdgeReach { direction, filter, depth: u32::from(params.depth) };
         Ok(base.impact(&params.function.get(), reach, page)?)
     }
 

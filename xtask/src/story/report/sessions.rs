@@ -80,10 +80,14 @@ pub(super) fn logger(page: &mut String, sessions: &[Told]) {
             "| {}. {} | {} | {} | {said} |",
             place + 1,
             SESSIONS.get(place).map_or("", |it| it.title),
-            percent(number(&told.report, "/work/logger/share")),
+            percent(share_of_logger(&told.report)),
             told.load.get("operations_per_second").map_or("-".to_owned(), |it| plain(*it)),
         );
     }
+}
+
+fn share_of_logger(report: &Value) -> f64 {
+    number(report.get("work").unwrap_or(&Value::Null), "/logger/share")
 }
 
 /// Its stress test beside the load of session 5.

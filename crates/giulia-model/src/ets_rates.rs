@@ -107,11 +107,13 @@ pub struct EtsTableRate {
     /// Calls in the sample.
     pub sampled: u64,
     /// Reads per second: exact rates of the functions times the sampled share of this table;
-    /// absent where calls of more than one in a hundred reads could not be sampled.
+    /// what could not be sampled may all be of this table and widens the upper end; absent where
+    /// that is more than a quarter of the reads.
     pub reads: Option<Estimate>,
     /// Writes per second, in the same way.
     pub writes: Option<Estimate>,
-    /// Reads of reads and writes, 0 to 1; absent without both.
+    /// Reads of reads and writes, 0 to 1; absent where more than one in a hundred of either could not
+    /// be sampled.
     pub read_share: Option<Estimate>,
     /// Who calls, the most frequent first, at most ten.
     pub callers: Vec<EtsCaller>,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use giulia_model::{Explain, LimitOver, ProcessGroup, RestsOnKind, Share, Snapshot};
+use giulia_model::{
+    EtsRates, EtsTableRate, Explain, Finding, LimitOver, ProcessGroup, RestsOnKind, Share, Snapshot,
+};
 
 use crate::{Missing, Picture, judge::plain, predict::as_f64};
 
@@ -64,6 +66,57 @@ pub(crate) fn far(explain: &Explain) -> Option<(&str, f64)> {
         *shares.entry(it.name.as_str()).or_default() += it.share_of_time;
     }
     shares.into_iter().max_by(|one, other| one.1.total_cmp(&other.1))
+}
+
+/// What a rule says of each thing. Nothing found is clear only where all that it needs was seen of
+/// every one; else it is the first that is missing.
+///
+/// # Errors
+/// When nothing is found and something was not seen.
+pub(crate) fn of_each<T>(
+    all: &[T],
+    one: impl Fn(&T) -> Result<Option<Finding>, Missing>,
+) -> Result<Vec<Finding>, Missing> {
+    let mut found = Vec::new();
+    let mut unseen = None;
+    for said in all.iter().map(one) {
+        match said {
+            Ok(said) => found.extend(said),
+            Err(missing) => unseen = unseen.or(Some(missing)),
+        }
+    }
+    match unseen {
+        Some(missing) if found.is_empty() => Err(missing),
+        _ => Ok(found),
+    }
+}
+
+/// The last look at tables.
+///
+/// # Errors
+/// When nobody looked.
+pub(crate) fn ets_rates(picture: &Picture) -> Result<&EtsRates, Missing> {
+    let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
+    // Never empty.
+    rates.last().ok_or_else(Missing::default)
+}
+
+/// A figure of a table that a sample may not give.
+///
+/// # Errors
+/// When it does not.
+pub(crate) fn sampled<T>(
+    picture: &Picture,
+    rate: &EtsTableRate,
+    it: Option<T>,
+) -> Result<T, Missing> {
+    it.ok_or_else(|| {
+        Missing::new(
+            format!("reads and writes of {}", rate.name),
+            "too many calls of ets could not be sampled",
+            format!("giulia ets {} --for 10s", picture.node),
+        )
+    })
 }
 
 /// A trend needs more than two points.

@@ -14,8 +14,12 @@ use giulia_model::{Estimate, EtsAccess, EtsCaller, Mfa};
 /// Callers that are listed for a table.
 const CALLERS_MAX: usize = 10;
 
-/// What of the reads, or of the writes, may be left out of a sample: less than its own error.
-const UNSEEN_MAX: f64 = 0.01;
+/// What of the reads, or of the writes, may be left out of a sample, here because the function is
+/// called too seldom to be met by a look: all of it may be of one table, so that it widens the
+/// upper end of each. With more than a quarter a figure says less than none.
+const UNSEEN_MAX: f64 = 0.25;
+/// A share of reads has no such end; here as much is left out as is less than its own error.
+const UNSEEN_OF_A_SHARE_MAX: f64 = 0.01;
 
 /// 95 of 100 lie within so many standard deviations.
 const Z: f64 = 1.96;
@@ -64,28 +68,43 @@ pub(super) fn tables(strata: &[Stratum]) -> Vec<TableFigures> {
 }
 
 fn table(strata: &[Stratum], key: &str, sampled: u64) -> TableFigures {
-    let of = |access| {
-        let sum = sum(strata, Some(access), &|table, _| table == key);
-        Some(sum).filter(|_| is_seen(strata, access))
-    };
+    let of = |access| sum(strata, Some(access), &|table, _| table == key);
     let (reads, writes) = (of(EtsAccess::Read), of(EtsAccess::Write));
+    let (of_reads, of_writes) = (unseen(strata, EtsAccess::Read), unseen(strata, EtsAccess::Write));
+    let is_told = of_reads.share.max(of_writes.share) <= UNSEEN_OF_A_SHARE_MAX;
     TableFigures {
         key: key.to_owned(),
         sampled,
-        reads: reads.map(Sum::estimate),
-        writes: writes.map(Sum::estimate),
-        read_share: reads.zip(writes).and_then(|(reads, writes)| ratio(reads, writes)),
+        reads: of_reads.widened(reads),
+        writes: of_writes.widened(writes),
+        read_share: is_told.then(|| ratio(reads, writes)).flatten(),
         callers: callers(strata, key),
     }
 }
 
-/// Whether enough of the calls that do this could be sampled.
-fn is_seen(strata: &[Stratum], access: EtsAccess) -> bool {
+/// Calls that no look met.
+#[derive(Debug, Clone, Copy)]
+struct Unseen {
+    per_second: f64,
+    /// Of all that do the same.
+    share: f64,
+}
+
+fn unseen(strata: &[Stratum], access: EtsAccess) -> Unseen {
     let of = || strata.iter().filter(|it| it.access == access);
     let all: f64 = of().map(|it| it.per_second).sum();
-    let unseen: f64 =
-        of().filter(|it| it.looks.iter().all(Vec::is_empty)).map(|it| it.per_second).sum();
-    unseen <= all * UNSEEN_MAX
+    let unseen = of().filter(|it| it.looks.iter().all(Vec::is_empty));
+    let per_second: f64 = unseen.map(|it| it.per_second).sum();
+    Unseen { per_second, share: if all > 0.0 { per_second / all } else { 0.0 } }
+}
+
+impl Unseen {
+    /// Absent where too much was not seen.
+    fn widened(self, sum: Sum) -> Option<Estimate> {
+        let seen = sum.estimate();
+        let widened = Estimate { high: seen.high + self.per_second, ..seen };
+        (self.share <= UNSEEN_MAX).then_some(widened)
+    }
 }
 
 fn callers(strata: &[Stratum], key: &str) -> Vec<EtsCaller> {
@@ -282,6 +301,11 @@ mod tests {
         };
         let it = &tables(&strata(50.0))[0];
         assert!(it.reads.is_some() && it.writes.is_none() && it.read_share.is_none(), "{it:?}");
+        // Ten writes a second were met by no look: this table has 100, or 110.
+        let it = &tables(&strata(10.0))[0];
+        let writes = it.writes.unwrap();
+        assert!(close(writes.value, 100.0) && writes.high >= 110.0, "{writes:?}");
+        assert!(writes.low <= 100.0 && it.read_share.is_none(), "{it:?}");
         let it = &tables(&strata(0.5))[0];
         assert!(it.writes.is_some() && it.read_share.is_some(), "{it:?}");
     }

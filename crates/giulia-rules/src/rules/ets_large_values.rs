@@ -4,7 +4,12 @@ use giulia_model::{
     Culprit, CulpritKind, Effort, EtsRates, EtsTableRate, Evidence, Finding, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, figures::bytes, judge::plain, predict::as_f64};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{bytes, ets_rates, of_each, sampled},
+    judge::plain,
+    predict::as_f64,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -40,9 +45,8 @@ static COPIED_WARNING: Threshold = Threshold {
 const COPY: [&str; 3] = ["lookup/2", "tab2list/1", "take/2"];
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
-    let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
-    let Some(rates) = rates.last() else { return Ok(Vec::new()) };
-    Ok(rates.tables.iter().filter_map(|it| one(picture, rates, it)).collect())
+    let rates = ets_rates(picture)?;
+    of_each(&rates.tables, |it| one(picture, rates, it))
 }
 
 /// Of all reads, those by functions that copy objects.
@@ -52,18 +56,25 @@ fn copying_share(rates: &EtsRates) -> f64 {
     (copies / rates.reads_per_second.max(1e-9)).min(1.0)
 }
 
-fn one(picture: &Picture, rates: &EtsRates, rate: &EtsTableRate) -> Option<Finding> {
-    let table = rate.table.as_ref().filter(|it| it.size > 0)?;
+fn one(
+    picture: &Picture,
+    rates: &EtsRates,
+    rate: &EtsTableRate,
+) -> Result<Option<Finding>, Missing> {
+    let Some(table) = rate.table.as_ref().filter(|it| it.size > 0) else { return Ok(None) };
     let object = as_f64(table.memory_bytes) / as_f64(table.size);
-    let reads = rate.reads?.low;
+    if object < OBJECT_MIN.value {
+        return Ok(None);
+    }
+    let reads = sampled(picture, rate, rate.reads)?.low;
     let copied = reads * copying_share(rates) * object;
-    if object < OBJECT_MIN.value || copied < COPIED_MIN.value {
-        return None;
+    if copied < COPIED_MIN.value {
+        return Ok(None);
     }
     let severity = if copied >= COPIED_WARNING.value { Severity::Warning } else { Severity::Note };
     let callers = rate.callers.iter().filter_map(|it| it.function.as_ref()).take(3);
     let of = |what: &str| format!("{what} {}", table.name);
-    Some(Finding {
+    Ok(Some(Finding {
         culprits: [Culprit::named(CulpritKind::Table, &table.name)]
             .into_iter()
             .chain(callers.map(Culprit::function))
@@ -99,7 +110,7 @@ fn one(picture: &Picture, rates: &EtsRates, rate: &EtsTableRate) -> Option<Findi
                 plain(reads)
             ),
         )
-    })
+    }))
 }
 
 #[cfg(test)]

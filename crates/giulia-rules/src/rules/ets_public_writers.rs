@@ -6,7 +6,7 @@ use giulia_model::{
     Culprit, CulpritKind, Effort, EtsTableRate, Evidence, Finding, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, judge::plain, predict::as_f64};
+use crate::{Missing, Picture, Rule, Threshold, figures::ets_rates, judge::plain, predict::as_f64};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -26,8 +26,7 @@ static MODULES_MIN: Threshold = Threshold {
 };
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
-    let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
-    let Some(rates) = rates.last() else { return Ok(Vec::new()) };
+    let rates = ets_rates(picture)?;
     Ok(rates.tables.iter().filter_map(|it| one(picture, it, rates.counted_ms)).collect())
 }
 

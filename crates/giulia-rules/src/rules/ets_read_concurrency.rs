@@ -4,7 +4,11 @@ use giulia_model::{
     Culprit, CulpritKind, Effort, EtsTable, EtsTableRate, Evidence, Finding, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, figures::percent, judge::plain};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{ets_rates, of_each, percent, sampled},
+    judge::plain,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -31,23 +35,26 @@ static READ_SHARE_MIN: Threshold = Threshold {
 };
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
-    let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
-    let Some(rates) = rates.last() else { return Ok(Vec::new()) };
-    Ok(rates.tables.iter().filter_map(|it| one(picture, it, rates.counted_ms)).collect())
+    let rates = ets_rates(picture)?;
+    of_each(&rates.tables, |it| one(picture, it, rates.counted_ms))
 }
 
-fn one(picture: &Picture, rate: &EtsTableRate, window_ms: f64) -> Option<Finding> {
-    let table = rate.table.as_ref()?;
+fn one(picture: &Picture, rate: &EtsTableRate, window_ms: f64) -> Result<Option<Finding>, Missing> {
+    let Some(table) = &rate.table else { return Ok(None) };
     // Only its owner reads a private table, and one reader has nobody to wait for.
     if table.read_concurrency != Some(false) || table.protection == "private" {
-        return None;
+        return Ok(None);
     }
-    let (reads, share) = (rate.reads?, rate.read_share?);
+    let reads = sampled(picture, rate, rate.reads)?;
+    if reads.high < READS_MIN.value {
+        return Ok(None);
+    }
+    let share = sampled(picture, rate, rate.read_share)?;
     if reads.low < READS_MIN.value || share.low < READ_SHARE_MIN.value {
-        return None;
+        return Ok(None);
     }
     let of = |what: &str| format!("{what} {}", table.name);
-    Some(Finding {
+    Ok(Some(Finding {
         culprits: vec![Culprit::named(CulpritKind::Table, &table.name)],
         evidence: vec![
             Evidence::new(of("reads of"), reads.value, "per_second", Source::Ets)
@@ -78,7 +85,7 @@ fn one(picture: &Picture, rate: &EtsTableRate, window_ms: f64) -> Option<Finding
                 percent(share.value)
             ),
         )
-    })
+    }))
 }
 
 fn advice(table: &EtsTable) -> String {

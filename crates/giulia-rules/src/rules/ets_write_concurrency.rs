@@ -4,7 +4,11 @@ use giulia_model::{
     Culprit, CulpritKind, Effort, EtsTable, EtsTableRate, Evidence, Finding, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, judge::plain};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{ets_rates, of_each, sampled},
+    judge::plain,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -25,20 +29,22 @@ static WRITES_MIN: Threshold = Threshold {
 };
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
-    let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
-    let Some(rates) = rates.last() else { return Ok(Vec::new()) };
-    Ok(rates.tables.iter().filter_map(|it| one(picture, it, rates.counted_ms)).collect())
+    let rates = ets_rates(picture)?;
+    of_each(&rates.tables, |it| one(picture, it, rates.counted_ms))
 }
 
-fn one(picture: &Picture, rate: &EtsTableRate, window_ms: f64) -> Option<Finding> {
-    let table = rate.table.as_ref()?;
+fn one(picture: &Picture, rate: &EtsTableRate, window_ms: f64) -> Result<Option<Finding>, Missing> {
+    let Some(table) = &rate.table else { return Ok(None) };
     // Of any other table the owner is the only writer, and it waits for nobody.
     let lacks = table.write_concurrency.as_deref() == Some("false") && table.protection == "public";
-    let writes = rate.writes?;
-    if !lacks || writes.low < WRITES_MIN.value {
-        return None;
+    if !lacks {
+        return Ok(None);
     }
-    Some(Finding {
+    let writes = sampled(picture, rate, rate.writes)?;
+    if writes.low < WRITES_MIN.value {
+        return Ok(None);
+    }
+    Ok(Some(Finding {
         culprits: vec![Culprit::named(CulpritKind::Table, &table.name)],
         evidence: vec![
             Evidence::new(
@@ -70,7 +76,7 @@ fn one(picture: &Picture, rate: &EtsTableRate, window_ms: f64) -> Option<Finding
             "everybody may write it, and without the option whoever writes locks all of it"
                 .to_owned(),
         )
-    })
+    }))
 }
 
 fn advice(table: &EtsTable) -> String {

@@ -1,11 +1,15 @@
 //! `ets_written_by_cast`: a table is read at once and written when its owner comes to it.
 
 use giulia_model::{
-    Culprit, CulpritKind, Effort, Estimate, EtsTable, EtsTableRate, Evidence, Finding, Mailbox,
-    MessageKind, Severity, Source,
+    Culprit, CulpritKind, Effort, EtsTable, EtsTableRate, Evidence, Finding, Mailbox, MessageKind,
+    Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, judge::plain};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{ets_rates, of_each, sampled},
+    judge::plain,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -38,59 +42,44 @@ static SHARE_MIN: Threshold = Threshold {
 };
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
-    let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
-    let Some(rates) = rates.last() else { return Ok(Vec::new()) };
-    let candidates: Vec<Candidate<'_>> = rates.tables.iter().filter_map(Candidate::of).collect();
-    let found: Vec<Finding> = candidates.iter().filter_map(|it| one(picture, it)).collect();
-    let unseen = candidates.iter().find(|it| picture.mailbox_of(&it.table.owner.0).is_none());
-    match unseen {
-        Some(it) if found.is_empty() => Err(it.owner_unseen(picture)),
-        _ => Ok(found),
-    }
+    let rates = ets_rates(picture)?;
+    picture.mailboxes.as_ref().map_err(Clone::clone)?;
+    of_each(&rates.tables, |it| one(picture, it))
 }
 
-/// A table that others read at once and that its owner alone writes.
-struct Candidate<'a> {
-    table: &'a EtsTable,
-    reads: Estimate,
-    writes: Estimate,
-}
-
-impl<'a> Candidate<'a> {
-    fn of(rate: &'a EtsTableRate) -> Option<Self> {
-        let table = rate.table.as_ref().filter(|it| it.protection == "protected")?;
-        let (reads, writes) = (rate.reads?, rate.writes?);
-        let is_used = reads.low >= READS_MIN.value && writes.low > 0.0;
-        is_used.then_some(Self { table, reads, writes })
-    }
-
-    /// Whether it is written by casts or by calls stands in its owner's messages alone.
-    fn owner_unseen(&self, picture: &Picture) -> Missing {
-        let owner = &self.table.owner.0;
-        let name = self.table.owner_name.as_deref().unwrap_or_default();
-        Missing::new(
-            format!("messages of {}, which owns {}", self.shown_owner(), self.table.name),
-            picture.mailboxes.as_ref().map_or_else(|it| it.why.clone(), |_| "not looked at".into()),
-            format!("giulia mailbox {} {}", picture.node, crate::rule::argument(name, owner)),
-        )
-    }
-
-    fn shown_owner(&self) -> &str {
-        self.table.owner_name.as_deref().unwrap_or(&self.table.owner.0)
-    }
+/// Whether it is written by casts or by calls stands in its owner's messages alone.
+fn owner_unseen(picture: &Picture, table: &EtsTable) -> Missing {
+    let (pid, name) = (&table.owner.0, table.owner_name.as_deref());
+    Missing::new(
+        format!("messages of {}, which owns {}", name.unwrap_or(pid), table.name),
+        "nobody looked at them",
+        format!(
+            "giulia mailbox {} {}",
+            picture.node,
+            crate::rule::argument(name.unwrap_or_default(), pid)
+        ),
+    )
 }
 
 fn rate(mailbox: &Mailbox, fits: impl Fn(&MessageKind) -> bool) -> f64 {
     mailbox.kinds.iter().filter(|it| fits(it)).filter_map(|it| it.per_second).sum()
 }
 
-fn one(picture: &Picture, candidate: &Candidate<'_>) -> Option<Finding> {
-    let Candidate { table, reads, writes } = candidate;
-    let owner = picture.mailbox_of(&table.owner.0)?;
+fn one(picture: &Picture, rate_of: &EtsTableRate) -> Result<Option<Finding>, Missing> {
+    // Of a public one anybody is the writer, and a private one nobody else reads.
+    let table = rate_of.table.as_ref().filter(|it| it.protection == "protected");
+    let Some(table) = table else { return Ok(None) };
+    let reads = sampled(picture, rate_of, rate_of.reads)?;
+    let writes = sampled(picture, rate_of, rate_of.writes)?;
+    if reads.low < READS_MIN.value || writes.low <= 0.0 {
+        return Ok(None);
+    }
+    let owner = picture.mailbox_of(&table.owner.0);
+    let owner = owner.ok_or_else(|| owner_unseen(picture, table))?;
     let casts = rate(owner, |it| it.via == "cast");
     let downs = rate(owner, |it| it.via == "info" && it.shape.contains("DOWN"));
     if casts < CASTS_MIN.value || casts < SHARE_MIN.value * writes.value {
-        return None;
+        return Ok(None);
     }
     let lag = if downs > 0.0 {
         ". Entries of processes that ended stay until their `'DOWN'` is handled: whoever reads has \
@@ -116,7 +105,7 @@ fn one(picture: &Picture, candidate: &Candidate<'_>) -> Option<Finding> {
             Source::Mailbox,
         ));
     }
-    Some(Finding {
+    Ok(Some(Finding {
         culprits: vec![
             Culprit::named(CulpritKind::Table, &table.name),
             Culprit::process(&owner.name, &owner.pid),
@@ -148,12 +137,12 @@ fn one(picture: &Picture, candidate: &Candidate<'_>) -> Option<Finding> {
                 plain(writes.value)
             ),
         )
-    })
+    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{EtsRates, FindingOutcome, Pid};
+    use giulia_model::{Estimate, EtsRates, FindingOutcome, Pid};
 
     use super::*;
     use crate::example::{check, healthy, mailbox, says, table};
@@ -218,5 +207,8 @@ mod tests {
         let said = says(&RULE, &unseen);
         assert_eq!(said.outcome, FindingOutcome::NotEnoughSeen);
         assert!(said.why.contains("which owns shop_names"), "{}", said.why);
+        let mut unseen = with(10.0, 1.0, vec![kind("cast", "{create, _}", 1.0)]);
+        unseen.ets_rates.as_mut().unwrap()[0].tables[0].writes = None;
+        assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);
     }
 }

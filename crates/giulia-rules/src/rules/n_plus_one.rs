@@ -4,7 +4,12 @@ use giulia_model::{
     Caller, Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Mfa, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, figures::far, judge::plain, predict::as_f64};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{far, of_each},
+    judge::plain,
+    predict::as_f64,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -38,17 +43,20 @@ static TIMES_MIN: Threshold = Threshold {
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
     picture.traces.as_ref().map_err(Clone::clone)?;
-    let found: Vec<Finding> = explains.iter().filter_map(|it| one(picture, it)).collect();
-    // Whose time has no explanation may have spent it at another machine.
-    let unseen = explains.iter().find(|it| it.verdict == ExplainVerdict::NotEnoughSeen);
-    match unseen {
-        Some(it) if found.is_empty() => Err(Missing::new(
-            format!("what {} rests on", it.function),
-            it.why.clone().unwrap_or_else(|| "too little of its time is explained".to_owned()),
-            format!("giulia explain {} '{}'", picture.node, it.function),
-        )),
-        _ => Ok(found),
-    }
+    of_each(explains, |it| match one(picture, it) {
+        // Whose time has no explanation may have spent it at another machine.
+        None if it.verdict == ExplainVerdict::NotEnoughSeen => Err(unexplained(picture, it)),
+        said => Ok(said),
+    })
+}
+
+fn unexplained(picture: &Picture, inner: &Explain) -> Missing {
+    let why = inner.why.clone();
+    Missing::new(
+        format!("what {} rests on", inner.function),
+        why.unwrap_or_else(|| "too little of its time is explained".to_owned()),
+        format!("giulia explain {} '{}'", picture.node, inner.function),
+    )
 }
 
 fn one(picture: &Picture, inner: &Explain) -> Option<Finding> {

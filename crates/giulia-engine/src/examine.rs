@@ -38,6 +38,9 @@ const COUNTING_SHARE: f64 = 0.02;
 /// does by itself.
 const CALLS: Duration = Duration::from_secs(5);
 const CALLS_WANTED: usize = 200;
+/// From a function that asks another machine to its callers: a request seldom passes more than a
+/// query, a schema and a context.
+const CALLERS_DEEP: usize = 3;
 /// Calls of `ets` are looked at for so long.
 const TABLES: Duration = Duration::from_secs(2);
 /// All of it together on a starved node; what is not asked by then is told.
@@ -165,6 +168,12 @@ impl Examiner<'_> {
         for function in suspects.functions() {
             self.rests_on(function, &mut suspects).await;
         }
+        for _ in 0..CALLERS_DEEP {
+            self.calls_of_callers(&mut suspects).await;
+            for function in suspects.callers() {
+                self.rests_on(function, &mut suspects).await;
+            }
+        }
         self.tables(&mut suspects).await;
         for subject in suspects.servers() {
             self.messages(subject, &mut suspects).await;
@@ -222,6 +231,17 @@ impl Examiner<'_> {
                 why: why.to_owned(),
             }));
         }
+        self.count(patterns, "calls of functions", suspects).await;
+    }
+
+    async fn calls_of_callers(&mut self, suspects: &mut Suspects) {
+        let patterns = suspects.uncounted_callers();
+        if !patterns.is_empty() {
+            self.count(patterns, "calls of their callers", suspects).await;
+        }
+    }
+
+    async fn count(&mut self, patterns: Vec<FunctionPattern>, what: &str, suspects: &mut Suspects) {
         let request = TraceRequest {
             patterns,
             window: COUNTING,
@@ -238,7 +258,7 @@ impl Examiner<'_> {
                 suspects.trace(&seen);
                 self.keep(Answer::Trace(Box::new(seen)));
             }
-            Err(error) => self.failed("calls of functions", &error),
+            Err(error) => self.failed(what, &error),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a function rests on, and how that was seen.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,30 @@ pub struct Explain {
     pub not_seen: Vec<NotSeen>,
     /// What looking cost.
     pub impact: Impact,
+}
+
+impl Explain {
+    /// The other machine that most of the time goes to, and the share of the time, 0 to 1; whatever
+    /// processes of this node are between, such as the connections of a pool, counts together.
+    pub fn other_machine(&self) -> Option<(&str, f64)> {
+        let mut shares: BTreeMap<&str, f64> = BTreeMap::new();
+        for it in self.rests_on.iter().filter(|it| it.kind.is_far()) {
+            *shares.entry(it.name.as_str()).or_default() += it.share_of_time;
+        }
+        shares.into_iter().max_by(|one, other| one.1.total_cmp(&other.1))
+    }
+
+    /// The function in whose text most of the calls stand, and its share of them, 0 to 1; absent
+    /// where it is less than `least`, or the function itself.
+    pub fn only_caller(&self, least: f64) -> Option<(Mfa, f64)> {
+        let outer = self.callers.first()?.function.as_ref()?.written_in();
+        let is_it = |it: &&Caller| it.function.as_ref().is_some_and(|it| it.written_in() == outer);
+        let by_it: u64 = self.callers.iter().filter(is_it).map(|it| it.calls).sum();
+        let all: u64 = self.callers.iter().map(|it| it.calls).sum();
+        #[expect(clippy::cast_precision_loss, reason = "a sample has some hundred calls")]
+        let share = by_it as f64 / all.max(1) as f64;
+        (share >= least && outer != self.function).then_some((outer, share))
+    }
 }
 
 /// What bytecode says of a function, beside what was seen.
@@ -154,6 +180,13 @@ pub enum RestsOnKind {
     DiskTable,
     /// Time: it slept, or a `receive` waited until its timeout.
     Timer,
+}
+
+impl RestsOnKind {
+    /// Whether it is another machine, or may be.
+    pub fn is_far(self) -> bool {
+        matches!(self, Self::Socket | Self::TlsSocket | Self::RemoteNode)
+    }
 }
 
 /// The calls of a sample.

@@ -23,6 +23,18 @@ impl Mfa {
     pub fn new(module: impl Into<String>, function: impl Into<String>, arity: u32) -> Self {
         Self { module: module.into(), function: function.into(), arity }
     }
+
+    /// The function in whose text a fun or a comprehension stands: `-order/1-lc$^0/1-0-` is of
+    /// `order/1`, as compilers name them (`v3_core`, erts 15.2). Itself for any other.
+    #[must_use]
+    pub fn written_in(&self) -> Self {
+        let inside = self.function.strip_prefix('-').and_then(|rest| {
+            let (name, rest) = rest.split_once('/')?;
+            let (arity, _) = rest.split_once('-')?;
+            Some(Self::new(self.module.as_str(), name, arity.parse().ok()?))
+        });
+        inside.unwrap_or_else(|| self.clone())
+    }
 }
 
 /// Elixir's writing for Elixir's modules, Erlang's for the others.

@@ -126,8 +126,7 @@ fn figures_of(it: &Picture) -> Vec<(String, &'static str, f64)> {
     }
     let longest = report.mailboxes.first().map_or(0, |it| it.max);
     rows.push(("longest mailbox".to_owned(), "messages", as_f64(longest)));
-    let traces = it.traces.as_deref().unwrap_or_default();
-    for function in traces.iter().rev().take(1).flat_map(|it| &it.functions).take(ROWS_MAX) {
+    for function in it.counted().into_iter().take(ROWS_MAX) {
         let rate = function.calls_per_s;
         rows.extend(rate.map(|it| (format!("calls of {}", function.mfa()), "per_second", it)));
     }
@@ -309,11 +308,8 @@ fn own_us(it: &Picture, explain: &Explain) -> Option<(f64, f64)> {
 }
 
 fn far_share(it: &Explain) -> f64 {
-    let is_far = |kind| {
-        matches!(kind, RestsOnKind::Socket | RestsOnKind::TlsSocket | RestsOnKind::RemoteNode)
-    };
     // The sum of nothing is -0 to floating point.
-    it.rests_on.iter().filter(|it| is_far(it.kind)).fold(0.0, |sum, it| sum + it.share_of_calls)
+    it.rests_on.iter().filter(|it| it.kind.is_far()).fold(0.0, |sum, it| sum + it.share_of_calls)
 }
 
 /// The function that is called so, among those that a session knows.

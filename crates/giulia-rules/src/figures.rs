@@ -1,10 +1,6 @@
 //! What several rules need of a picture, and how they write figures.
 
-use std::collections::BTreeMap;
-
-use giulia_model::{
-    EtsRates, EtsTableRate, Explain, Finding, LimitOver, ProcessGroup, RestsOnKind, Share, Snapshot,
-};
+use giulia_model::{EtsRates, EtsTableRate, Finding, LimitOver, ProcessGroup, Share, Snapshot};
 
 use crate::{Missing, Picture, judge::plain, predict::as_f64};
 
@@ -53,19 +49,6 @@ pub(crate) fn worked(picture: &Picture) -> Result<Worked<'_>, Missing> {
 pub(crate) fn busiest(picture: &Picture) -> Vec<(&Share, f64)> {
     let worked = worked(picture).map(|it| it.groups).unwrap_or_default();
     worked.into_iter().take(3).filter(|it| it.1 >= 0.1).collect()
-}
-
-/// The other machine that most of the time of a function goes to, and how much of it; whatever
-/// processes of this node are between, such as the connections of a pool, counts together.
-pub(crate) fn far(explain: &Explain) -> Option<(&str, f64)> {
-    let is_far = |kind: RestsOnKind| {
-        matches!(kind, RestsOnKind::Socket | RestsOnKind::TlsSocket | RestsOnKind::RemoteNode)
-    };
-    let mut shares: BTreeMap<&str, f64> = BTreeMap::new();
-    for it in explain.rests_on.iter().filter(|it| is_far(it.kind)) {
-        *shares.entry(it.name.as_str()).or_default() += it.share_of_time;
-    }
-    shares.into_iter().max_by(|one, other| one.1.total_cmp(&other.1))
 }
 
 /// What a rule says of each thing. Nothing found is clear only where all that it needs was seen of

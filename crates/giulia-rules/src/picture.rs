@@ -1,6 +1,10 @@
 //! Everything that a rule may look at: one session, as plain data, with what is missing.
 
-use giulia_model::{EtsRates, Explain, Mailbox, Mfa, ProcessDetail, Report, Snapshot, Trace};
+use std::collections::BTreeSet;
+
+use giulia_model::{
+    EtsRates, Explain, Mailbox, Mfa, ProcessDetail, Report, Snapshot, Trace, TracedFunction,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Over;
@@ -88,11 +92,19 @@ impl Picture {
         }
     }
 
+    /// Each function by the last call counters that saw it, those counted last first.
+    pub fn counted(&self) -> Vec<&TracedFunction> {
+        let traces = self.traces.as_deref().unwrap_or_default();
+        let mut once = BTreeSet::new();
+        let all = traces.iter().rev().flat_map(|it| &it.functions);
+        all.filter(|it| once.insert((&it.module, &it.name, it.arity))).collect()
+    }
+
     /// Calls a second of a function, by the last call counters that saw it to the end.
     pub fn calls_per_s(&self, mfa: &Mfa) -> Option<(f64, f64)> {
         let traces = self.traces.as_ref().ok()?;
         traces.iter().rev().find_map(|trace| {
-            let of = |it: &&giulia_model::TracedFunction| {
+            let of = |it: &&TracedFunction| {
                 it.name == mfa.function && it.arity == mfa.arity && it.module == mfa.module
             };
             let it = trace.functions.iter().find(of)?;

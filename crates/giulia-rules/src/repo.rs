@@ -90,15 +90,14 @@ impl Repo {
     }
 }
 
-/// The repositories that the last call counters saw at work; `get/2` that only calls `get/3`
+/// The repositories that call counters saw at work; `get/2` that only calls `get/3`
 /// counts once.
 ///
 /// # Errors
 /// When no calls were counted.
 pub(crate) fn repos(picture: &Picture) -> Result<Vec<Repo>, Missing> {
-    let traces = picture.traces.as_ref().map_err(Clone::clone)?;
-    let functions: Vec<&TracedFunction> =
-        traces.last().map(|it| it.functions.iter().collect()).unwrap_or_default();
+    picture.traces.as_ref().map_err(Clone::clone)?;
+    let functions = picture.counted();
     let is_repo = |it: &&TracedFunction| PIPELINE.contains(&it.name.as_str());
     let mut modules: Vec<&str> =
         functions.iter().filter(|it| is_repo(it)).map(|it| it.module.as_str()).collect();

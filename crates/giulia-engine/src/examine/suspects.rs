@@ -17,6 +17,11 @@ const SERVERS_MAX: usize = 4;
 const FUNCTIONS_MAX: usize = 6;
 /// Modules whose functions are counted, where nobody named any.
 const MODULES_MAX: usize = 12;
+/// Of the calls of a function that rests on another machine, those by a caller that is looked at
+/// too: what `n_plus_one` concludes from.
+const ONLY_CALLER: f64 = 0.8;
+/// Of the time of a function at another machine.
+const FAR_SHARE: f64 = 0.5;
 /// Processes in depth.
 const PROCESSES_MAX: usize = 10;
 /// Of each ranking.
@@ -41,6 +46,12 @@ pub(super) struct Suspects {
     waited_in: BTreeMap<Mfa, u64>,
     modules: Vec<String>,
     functions: Vec<Mfa>,
+    /// Functions that were counted, with their calls a second.
+    counted: BTreeMap<Mfa, f64>,
+    /// Functions that were sampled.
+    explained: BTreeSet<Mfa>,
+    /// Who calls functions that rest on another machine.
+    callers: Vec<Mfa>,
     /// Processes that functions rest on.
     rested_on: Vec<String>,
     /// Processes that own tables which others read.
@@ -146,6 +157,8 @@ impl Suspects {
                 (self.waited_in.contains_key(&mfa), it.calls_per_s.unwrap_or_default(), mfa)
             })
             .collect();
+        let rates = seen.functions.iter().filter_map(|it| Some((it.mfa(), it.calls_per_s?)));
+        self.counted.extend(rates);
         called.sort_by(|one, other| other.0.cmp(&one.0).then(other.1.total_cmp(&one.1)));
         self.functions = called.into_iter().map(|it| it.2).take(FUNCTIONS_MAX).collect();
     }
@@ -159,6 +172,26 @@ impl Suspects {
     pub(super) fn explain(&mut self, seen: &Explain) {
         let on = seen.rests_on.first().filter(|it| it.kind == RestsOnKind::Process);
         self.rested_on.extend(on.map(|it| it.name.clone()));
+        self.explained.insert(seen.function.clone());
+        if seen.other_machine().is_some_and(|it| it.1 >= FAR_SHARE) {
+            let caller = seen.only_caller(ONLY_CALLER).map(|it| it.0);
+            self.callers.extend(caller.filter(|it| !is_library(&it.module)));
+        }
+    }
+
+    /// Callers that nobody counted yet.
+    pub(super) fn uncounted_callers(&self) -> Vec<FunctionPattern> {
+        let uncounted = self.callers.iter().filter(|it| !self.counted.contains_key(it));
+        uncounted.map(FunctionPattern::of).collect()
+    }
+
+    /// Callers whose calls are to be sampled as well: what asks another machine many times may be
+    /// further out.
+    pub(super) fn callers(&mut self) -> Vec<FunctionPattern> {
+        let callers: BTreeSet<Mfa> = std::mem::take(&mut self.callers).into_iter().collect();
+        let is_called = |it: &&Mfa| self.counted.get(it).is_some_and(|it| *it >= CALLS_MIN);
+        let unseen = callers.iter().filter(|it| !self.explained.contains(it)).filter(is_called);
+        unseen.map(FunctionPattern::of).collect()
     }
 
     /// Who owns a table that others read and it alone writes is a server to look at: how it is
@@ -242,7 +275,7 @@ const ELIXIR: &str = "
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{FlameStack, Frame, Report, Share, TracedFunction, Work};
+    use giulia_model::{Caller, FlameStack, Frame, Report, RestsOn, Share, TracedFunction, Work};
 
     use super::*;
 
@@ -295,5 +328,35 @@ mod tests {
         it.trace(&Trace { functions, ..Trace::default() });
         let functions: Vec<String> = it.functions().iter().map(ToString::to_string).collect();
         assert_eq!(functions, ["KV.Registry.lookup/2", "KV.Registry.create/2"]);
+    }
+
+    #[test]
+    fn who_calls_what_asks_another_machine_is_followed() {
+        let line = Mfa::new("shop", "line", 2);
+        let traced = |it: &Mfa, calls_per_s| TracedFunction {
+            module: it.module.clone(),
+            name: it.function.clone(),
+            arity: it.arity,
+            calls_per_s: Some(calls_per_s),
+            ..TracedFunction::default()
+        };
+        let query = |caller: &Mfa, kind| Explain {
+            function: Mfa::new("db", "query", 1),
+            rests_on: vec![RestsOn { kind, share_of_time: 0.9, ..RestsOn::default() }],
+            callers: vec![Caller { function: Some(caller.clone()), calls: 200 }],
+            ..Explain::default()
+        };
+        let mut it = Suspects::default();
+        it.explain(&query(&line, RestsOnKind::EtsTable));
+        it.explain(&query(&Mfa::new("gen_server", "try_handle_call", 4), RestsOnKind::Socket));
+        assert_eq!(it.uncounted_callers(), []);
+        it.explain(&query(&Mfa::new("shop", "-line/2-fun-0-", 1), RestsOnKind::Socket));
+        assert_eq!(it.uncounted_callers(), [FunctionPattern::of(&line)]);
+        it.trace(&Trace { functions: vec![traced(&line, 400.0)], ..Trace::default() });
+        assert_eq!(it.uncounted_callers(), []);
+        assert_eq!(it.callers(), [FunctionPattern::of(&line)]);
+        assert_eq!(it.callers(), []);
+        it.explain(&Explain { function: line.clone(), ..query(&line, RestsOnKind::Socket) });
+        assert_eq!(it.callers(), []);
     }
 }

@@ -65,6 +65,40 @@ fn rate(mailbox: &Mailbox, fits: impl Fn(&MessageKind) -> bool) -> f64 {
     mailbox.kinds.iter().filter(|it| fits(it)).filter_map(|it| it.per_second).sum()
 }
 
+/// What happens to a table and its owner in a second.
+struct Rates {
+    reads: f64,
+    writes: f64,
+    casts: f64,
+    /// Ends of processes that the owner hears of.
+    downs: f64,
+}
+
+fn evidence(table: &str, owner: &Mailbox, rates: &Rates) -> Vec<Evidence> {
+    let waits_ms = owner.waiting.map_or(0.0, |it| it.mean_ms);
+    let of_table = |what: &str, value| {
+        Evidence::new(format!("{what} of {table}"), value, "per_second", Source::Ets)
+    };
+    let mut evidence = vec![
+        Evidence::new(
+            format!("casts to {}", owner.name),
+            rates.casts,
+            "per_second",
+            Source::Mailbox,
+        )
+        .over(owner.seen_ms)
+        .from(CASTS_MIN.value),
+        of_table("reads", rates.reads).from(READS_MIN.value),
+        of_table("writes", rates.writes),
+        Evidence::new("what a message waits for its owner", waits_ms, "ms", Source::Mailbox),
+    ];
+    if rates.downs > 0.0 {
+        let what = format!("ends of processes that {} hears of", owner.name);
+        evidence.push(Evidence::new(what, rates.downs, "per_second", Source::Mailbox));
+    }
+    evidence
+}
+
 fn one(picture: &Picture, rate_of: &EtsTableRate) -> Result<Option<Finding>, Missing> {
     // Of a public one anybody is the writer, and a private one nobody else reads.
     let table = rate_of.table.as_ref().filter(|it| it.protection == "protected");
@@ -87,30 +121,16 @@ fn one(picture: &Picture, rate_of: &EtsTableRate) -> Result<Option<Finding>, Mis
     } else {
         ""
     };
-    let waits_ms = owner.waiting.map_or(0.0, |it| it.mean_ms);
-    let mut evidence = vec![
-        Evidence::new(format!("casts to {}", owner.name), casts, "per_second", Source::Mailbox)
-            .over(owner.seen_ms)
-            .from(CASTS_MIN.value),
-        Evidence::new(format!("reads of {}", table.name), reads.value, "per_second", Source::Ets)
-            .from(READS_MIN.value),
-        Evidence::new(format!("writes of {}", table.name), writes.value, "per_second", Source::Ets),
-        Evidence::new("what a message waits for its owner", waits_ms, "ms", Source::Mailbox),
-    ];
-    if downs > 0.0 {
-        evidence.push(Evidence::new(
-            format!("ends of processes that {} hears of", owner.name),
-            downs,
-            "per_second",
-            Source::Mailbox,
-        ));
-    }
     Ok(Some(Finding {
         culprits: vec![
             Culprit::named(CulpritKind::Table, &table.name),
             Culprit::process(&owner.name, &owner.pid),
         ],
-        evidence,
+        evidence: evidence(
+            &table.name,
+            owner,
+            &Rates { reads: reads.value, writes: writes.value, casts, downs },
+        ),
         recommendation: Some(format!(
             "let {} answer after the insert (`call` in place of `cast`): then whoever made an entry \
              finds it, and writers that are too fast wait{lag}",

@@ -1,15 +1,10 @@
 //! `n_plus_one`: a function asks another machine once for each of many things.
 
 use giulia_model::{
-    Caller, Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Mfa, Severity, Source,
+    Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Mfa, Severity, Source,
 };
 
-use crate::{
-    Missing, Picture, Rule, Threshold,
-    figures::{far, of_each},
-    judge::plain,
-    predict::as_f64,
-};
+use crate::{Missing, Picture, Rule, Threshold, figures::of_each, judge::plain};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -40,41 +35,83 @@ static TIMES_MIN: Threshold = Threshold {
              five one query in place of them saves less than four round trips",
 };
 
+/// What calls a server for each message: a loop, and no function that asks many times.
+const BEHAVIOURS: [&str; 4] = ["gen_server", "gen_statem", "gen_event", "proc_lib"];
+
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
     picture.traces.as_ref().map_err(Clone::clone)?;
-    of_each(explains, |it| match one(picture, it) {
-        // Whose time has no explanation may have spent it at another machine.
-        None if it.verdict == ExplainVerdict::NotEnoughSeen => Err(unexplained(picture, it)),
-        said => Ok(said),
-    })
+    of_each(explains, |it| one(picture, it))
 }
 
-fn unexplained(picture: &Picture, inner: &Explain) -> Missing {
-    let why = inner.why.clone();
+fn unexplained(picture: &Picture, mfa: &Mfa, why: Option<&str>) -> Missing {
     Missing::new(
-        format!("what {} rests on", inner.function),
-        why.unwrap_or_else(|| "too little of its time is explained".to_owned()),
-        format!("giulia explain {} '{}'", picture.node, inner.function),
+        format!("what {mfa} rests on"),
+        why.unwrap_or("too little of its time is explained"),
+        format!("giulia explain {} '{mfa}'", picture.node),
     )
 }
 
-fn one(picture: &Picture, inner: &Explain) -> Option<Finding> {
-    let (peer, share) = far(inner)?;
+fn one(picture: &Picture, inner: &Explain) -> Result<Option<Finding>, Missing> {
+    // Whose time has no explanation may have spent it at another machine.
+    let unknown = || {
+        if inner.verdict == ExplainVerdict::NotEnoughSeen {
+            return Err(unexplained(picture, &inner.function, inner.why.as_deref()));
+        }
+        Ok(None)
+    };
+    let Some((peer, share)) = inner.other_machine() else { return unknown() };
     // Of what is explained: the rest could run and waited for a scheduler, wherever it asks.
     if share < SHARE_MIN.value * inner.explained {
-        return None;
+        return unknown();
     }
-    let (outer, by_it) = only_caller(inner)?;
-    let (inner_rate, window_ms) = picture.calls_per_s(&inner.function)?;
-    let (outer_rate, _) = picture.calls_per_s(&outer)?;
-    let times = inner_rate / outer_rate.max(1e-9);
-    if outer_rate <= 0.0 || times < TIMES_MIN.value {
-        return None;
+    let Some((outer, by_it)) = inner.only_caller(CALLER_MIN.value) else { return unknown() };
+    if BEHAVIOURS.contains(&outer.module.as_str()) {
+        return Ok(None);
     }
+    let (inner_rate, window_ms) = counted(picture, &inner.function)?;
+    let (outer_rate, _) = counted(picture, &outer)?;
+    if outer_rate <= 0.0 {
+        return Ok(None);
+    }
+    let times = inner_rate / outer_rate;
+    if times < TIMES_MIN.value {
+        // What only passes the question on: whoever calls that may ask many times.
+        let is_known = picture.explains.iter().flatten().any(|it| it.function == outer);
+        let why = "it passes the question on, and nobody looked who calls it";
+        return if is_known { Ok(None) } else { Err(unexplained(picture, &outer, Some(why))) };
+    }
+    let calls = Calls { outer: &outer, outer_rate, by_it, times, window_ms };
+    Ok(Some(found(picture, inner, peer, &calls)))
+}
+
+/// Calls a second, and over how many milliseconds.
+fn counted(picture: &Picture, mfa: &Mfa) -> Result<(f64, f64), Missing> {
+    picture.calls_per_s(mfa).ok_or_else(|| {
+        Missing::new(
+            format!("calls of {mfa}"),
+            "how often it is called was not counted",
+            format!("giulia check {} --trace '{mfa}'", picture.node),
+        )
+    })
+}
+
+/// Who calls the inner function, and how often.
+struct Calls<'a> {
+    outer: &'a Mfa,
+    outer_rate: f64,
+    /// The part of the inner calls that it makes.
+    by_it: f64,
+    /// Inner calls for each of its own.
+    times: f64,
+    window_ms: f64,
+}
+
+fn found(picture: &Picture, inner: &Explain, peer: &str, calls: &Calls<'_>) -> Finding {
+    let Calls { outer, outer_rate, by_it, times, window_ms } = *calls;
     let latency_us = inner.latency.as_ref().map_or(0.0, |it| it.mean_us);
-    Some(Finding {
-        culprits: vec![Culprit::function(&outer), Culprit::function(&inner.function)],
+    Finding {
+        culprits: vec![Culprit::function(outer), Culprit::function(&inner.function)],
         evidence: vec![
             Evidence::new(
                 format!("calls of {} for each of {outer}", inner.function),
@@ -123,33 +160,12 @@ fn one(picture: &Picture, inner: &Explain) -> Option<Finding> {
                 plain(times * latency_us / 1000.0)
             ),
         )
-    })
-}
-
-/// The function that makes most of the calls, and its part of them.
-fn only_caller(inner: &Explain) -> Option<(Mfa, f64)> {
-    let all: u64 = inner.callers.iter().map(|it| it.calls).sum();
-    let outer = written_in(inner.callers.first()?.function.as_ref()?);
-    let is_it = |it: &&Caller| it.function.as_ref().is_some_and(|it| written_in(it) == outer);
-    let by_it: u64 = inner.callers.iter().filter(is_it).map(|it| it.calls).sum();
-    let share = as_f64(by_it) / as_f64(all.max(1));
-    (share >= CALLER_MIN.value && outer != inner.function).then_some((outer, share))
-}
-
-/// The function in whose text a fun or a comprehension stands: `-order/1-lc$^0/1-0-` is of
-/// `order/1`, as compilers name them (`v3_core`, erts 15.2).
-fn written_in(mfa: &Mfa) -> Mfa {
-    let inside = mfa.function.strip_prefix('-').and_then(|rest| {
-        let (name, rest) = rest.split_once('/')?;
-        let (arity, _) = rest.split_once('-')?;
-        Some(Mfa::new(mfa.module.as_str(), name, arity.parse().ok()?))
-    });
-    inside.unwrap_or_else(|| mfa.clone())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{FindingOutcome, RestsOnKind};
+    use giulia_model::{Caller, FindingOutcome, RestsOnKind};
 
     use super::*;
     use crate::example::{check, explained, healthy, says, traced};
@@ -169,7 +185,8 @@ mod tests {
                 calls: *calls,
             })
             .collect();
-        picture.explains = Ok(vec![inner]);
+        let outer = explained(&order(), RestsOnKind::Socket, "tcp 127.0.0.1:5432", 8_000.0);
+        picture.explains = Ok(vec![inner, outer]);
         picture.traces.as_mut().unwrap()[0].functions =
             vec![traced(&order(), 20.0), traced(&line, 20.0 * times)];
         picture
@@ -187,6 +204,22 @@ mod tests {
     fn silent_on_one_query_and_on_many_callers() {
         check(&RULE, &with(1.0, &[("order", 200)]), FindingOutcome::Clear);
         check(&RULE, &with(20.0, &[("order", 100), ("cart", 100)]), FindingOutcome::Clear);
+    }
+
+    /// What only passes a question on says nothing of who asks many times.
+    #[test]
+    fn silent_on_who_asks_once_only_where_its_callers_were_looked_at() {
+        let mut passed_on = with(1.0, &[("order", 200)]);
+        passed_on.explains.as_mut().unwrap().pop();
+        assert_eq!(says(&RULE, &passed_on).outcome, FindingOutcome::NotEnoughSeen);
+        let mut uncounted = with(20.0, &[("order", 200)]);
+        uncounted.traces.as_mut().unwrap()[0].functions.remove(0);
+        assert_eq!(says(&RULE, &uncounted).outcome, FindingOutcome::NotEnoughSeen);
+        let mut of_messages = with(1.0, &[]);
+        let behaviour = Mfa::new("gen_server", "try_handle_call", 4);
+        of_messages.explains.as_mut().unwrap()[0].callers =
+            vec![Caller { function: Some(behaviour), calls: 200 }];
+        check(&RULE, &of_messages, FindingOutcome::Clear);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `rests_on_database`: a function asks another machine for what hardly changes.
 
 use giulia_model::{
-    Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Gain, Metric, RestsOn,
-    RestsOnKind, Severity, Source, Stability,
+    Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Gain, Metric, RestsOn, Severity,
+    Source, Stability,
 };
 
 use crate::{
@@ -98,9 +98,7 @@ struct Case<'a> {
 
 /// Where most of the time outside of this node goes, and how much of it in all such places.
 fn elsewhere(it: &Explain) -> Option<(&RestsOn, f64)> {
-    let is_far = |it: &&RestsOn| {
-        matches!(it.kind, RestsOnKind::Socket | RestsOnKind::TlsSocket | RestsOnKind::RemoteNode)
-    };
+    let is_far = |it: &&RestsOn| it.kind.is_far();
     let share = it.rests_on.iter().filter(is_far).map(|it| it.share_of_time).sum();
     Some((it.rests_on.iter().find(is_far)?, share))
 }
@@ -262,7 +260,7 @@ fn risks(sample: &Stability) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::FindingOutcome;
+    use giulia_model::{FindingOutcome, RestsOnKind};
 
     use super::*;
     use crate::example::{check, explained, healthy, lookup, traced};

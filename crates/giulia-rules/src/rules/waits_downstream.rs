@@ -1,10 +1,12 @@
 //! `waits_downstream`: the node has headroom, and what it waits for is another machine.
 
-use giulia_model::{Culprit, Effort, Evidence, Explain, Finding, Severity, Source};
+use std::iter;
+
+use giulia_model::{Culprit, Effort, Evidence, Explain, Finding, Latency, Severity, Source};
 
 use crate::{
     Missing, Picture, Rule, Threshold,
-    figures::{elapsed_ms, far, percent},
+    figures::{elapsed_ms, percent},
     judge::plain,
     predict::as_f64,
 };
@@ -14,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     id: "waits_downstream",
     title: "The node has headroom, and waits for another machine",
     page: include_str!("../../../../docs/rules/waits_downstream.md"),
-    thresholds: &[&SHARE_MIN, &BUSY_MAX, &LATENCY_MIN, &WAITING_MIN],
+    thresholds: &[&SHARE_MIN, &BUSY_MAX, &LATENCY_MIN, &WAITING_MIN, &CALLER_MIN],
     judge,
 };
 
@@ -44,6 +46,12 @@ static WAITING_MIN: Threshold = Threshold {
     unit: "processes",
     source: "calls a second times their time (Little 1961); with one at a time nothing queues there",
 };
+static CALLER_MIN: Threshold = Threshold {
+    name: "of the calls of a function, those by a caller that stands for it",
+    value: 0.8,
+    unit: "share",
+    source: "our choice: with more callers none of them waits for most of it",
+};
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
@@ -56,20 +64,27 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     if busy.median >= BUSY_MAX.value || queue >= 1.0 {
         return Ok(Vec::new());
     }
-    let mut said: Vec<Finding> =
-        explains.iter().filter_map(|it| one(picture, it, busy.median)).collect();
-    // Callers of a function wait for the same; the one with the largest wait stands for them.
-    said.sort_by(|one, other| waiting(other).total_cmp(&waiting(one)));
-    said.truncate(1);
-    Ok(said)
+    let mut waits: Vec<Waits<'_>> = explains.iter().filter_map(|it| waits(picture, it)).collect();
+    waits.sort_by(|one, other| other.waiting.total_cmp(&one.waiting));
+    // Callers of a function wait for the same, so that one finding says it of all of them.
+    let peer = waits.first().map(|it| it.peer);
+    waits.retain(|it| Some(it.peer) == peer);
+    Ok(found(picture, &waits, busy.median).into_iter().collect())
 }
 
-fn waiting(finding: &Finding) -> f64 {
-    finding.evidence.first().map_or(0.0, |it| it.value)
+/// A function whose callers wait for another machine.
+#[derive(Debug, Clone, Copy)]
+struct Waits<'a> {
+    explain: &'a Explain,
+    peer: &'a str,
+    latency: &'a Latency,
+    /// How many wait at any moment.
+    waiting: f64,
+    window_ms: f64,
 }
 
-fn one(picture: &Picture, it: &Explain, busy: f64) -> Option<Finding> {
-    let (peer, share) = far(it)?;
+fn waits<'a>(picture: &Picture, it: &'a Explain) -> Option<Waits<'a>> {
+    let (peer, share) = it.other_machine()?;
     if share < SHARE_MIN.value {
         return None;
     }
@@ -82,28 +97,51 @@ fn one(picture: &Picture, it: &Explain, busy: f64) -> Option<Finding> {
     if middle_ms < LATENCY_MIN.value || waiting < WAITING_MIN.value {
         return None;
     }
+    Some(Waits { explain: it, peer, latency, waiting, window_ms })
+}
+
+/// The one that most of the calls of the others come from stands for all.
+fn outermost<'a>(all: &[Waits<'a>]) -> Option<Waits<'a>> {
+    let mut at = *all.first()?;
+    // As often as there are functions: those that call each other have no outermost.
+    for _ in all {
+        let caller = at.explain.only_caller(CALLER_MIN.value).map(|it| it.0);
+        match all.iter().find(|it| Some(&it.explain.function) == caller.as_ref()) {
+            Some(caller) => at = *caller,
+            None => break,
+        }
+    }
+    Some(at)
+}
+
+/// What is said of functions that wait for the same machine.
+fn found(picture: &Picture, all: &[Waits<'_>], busy: f64) -> Option<Finding> {
+    let Waits { explain, peer, latency, waiting, window_ms } = outermost(all)?;
+    let function = &explain.function;
+    let others = all.iter().map(|it| &it.explain.function).filter(|it| *it != function);
+    let evidence = vec![
+        Evidence::new(
+            format!("processes that wait for {peer}"),
+            waiting,
+            "processes",
+            Source::Explain,
+        )
+        .over(window_ms)
+        .from(WAITING_MIN.value),
+        Evidence::new(
+            format!("half of the calls of {function}"),
+            latency.p50_us / 1000.0,
+            "ms",
+            Source::Explain,
+        )
+        .from(LATENCY_MIN.value),
+        Evidence::new("share of their time that schedulers work", busy, "share", Source::Ticks)
+            .over(elapsed_ms(picture))
+            .from(BUSY_MAX.value),
+    ];
     Some(Finding {
-        culprits: vec![Culprit::function(&it.function)],
-        evidence: vec![
-            Evidence::new(
-                format!("processes that wait for {peer}"),
-                waiting,
-                "processes",
-                Source::Explain,
-            )
-            .over(window_ms)
-            .from(WAITING_MIN.value),
-            Evidence::new(
-                format!("half of the calls of {}", it.function),
-                middle_ms,
-                "ms",
-                Source::Explain,
-            )
-            .from(LATENCY_MIN.value),
-            Evidence::new("share of their time that schedulers work", busy, "share", Source::Ticks)
-                .over(elapsed_ms(picture))
-                .from(BUSY_MAX.value),
-        ],
+        culprits: iter::once(function).chain(others).map(Culprit::function).collect(),
+        evidence,
         recommendation: Some(format!(
             "look at {peer} itself: for PostgreSQL, `pg_stat_statements` tells which statements take \
              the time; changes of this node's code or size do not help before"
@@ -113,15 +151,15 @@ fn one(picture: &Picture, it: &Explain, busy: f64) -> Option<Finding> {
             "the wire is part of the wait: a far machine is slow to ask, however fast it answers"
                 .to_owned(),
         ],
-        verify: Some(format!("giulia explain {} '{}'", picture.node, it.function)),
+        verify: Some(format!("giulia explain {} '{function}'", picture.node)),
         ..Finding::found(
             Severity::Note,
-            format!("The node has headroom; {} waits for {peer}", it.function),
+            format!("The node has headroom; {function} waits for {peer}"),
             format!(
                 "{} processes wait there at any moment, {} ms each, while the schedulers work for \
                  {} of their time: the constraint is on the other side",
                 plain(waiting),
-                plain(latency_ms),
+                plain(latency.mean_us / 1000.0),
                 percent(busy)
             ),
         )
@@ -130,7 +168,7 @@ fn one(picture: &Picture, it: &Explain, busy: f64) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{FindingOutcome, RestsOnKind, SchedulersOver, Spread};
+    use giulia_model::{Caller, FindingOutcome, Mfa, RestsOnKind, SchedulersOver, Spread};
 
     use super::*;
     use crate::example::{check, explained, healthy, lookup, says, traced};
@@ -152,6 +190,24 @@ mod tests {
         let said = check(&RULE, &with(40.0, 400.0, 0.1), FindingOutcome::Found);
         assert_eq!(said.severity, Some(Severity::Note));
         assert!(said.recommendation.unwrap().contains("pg_stat_statements"));
+    }
+
+    /// Both wait as long; which one a sample finds longer is chance.
+    #[test]
+    fn names_who_calls_before_who_is_called() {
+        let mut picture = with(40.0, 400.0, 0.1);
+        let report = Mfa::new("shop", "report", 1);
+        picture.traces.as_mut().unwrap()[0].functions.push(traced(&report, 400.0));
+        let explains = picture.explains.as_mut().unwrap();
+        explains[0].callers = vec![Caller { function: Some(report.clone()), calls: 200 }];
+        let peer = "tcp 127.0.0.1:5432";
+        explains.push(explained(&report, RestsOnKind::Socket, peer, 39_000.0));
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        let names: Vec<&str> = said.culprits.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["shop:report/1", "Shop.Registry.lookup/2"]);
+        picture.explains.as_mut().unwrap()[0].callers[0].function = None;
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        assert_eq!(said.culprits[0].name, "Shop.Registry.lookup/2");
     }
 
     #[test]

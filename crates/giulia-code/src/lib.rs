@@ -40,6 +40,8 @@ pub use beam::{
     unpack,
 };
 use ets::ets_use;
-pub use facts::{CallFacts, CallbackFacts, Facts, FunctionFacts, How, Origin, Record, facts};
+pub use facts::{
+    CallFacts, CallbackFacts, Facts, FactsReader, FunctionFacts, How, Origin, Record, facts,
+};
 pub use loops::{Loop, loops};
 pub use problem::{Problem, ProblemKind};

@@ -138,6 +138,14 @@ pub struct RestsOn {
     pub hops: u32,
 }
 
+impl RestsOn {
+    /// Whether it is told by what it was started with, `kv_bucket:init/1`, as many processes may be,
+    /// and not by a registered name.
+    pub fn is_one_of_a_kind_of_process(&self) -> bool {
+        self.name.rsplit_once('/').is_some_and(|it| it.1.parse::<u8>().is_ok())
+    }
+}
+
 /// What kind of thing time was spent on.
 #[derive(
     Debug,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use giulia_term::Reader;
 
 use super::{
-    LIMITS,
+    LIMITS, each,
     flat::{At, Flat, problem},
 };
 use crate::{beam::Beam, problem::Problem};
@@ -24,29 +24,30 @@ impl Docs {
         let Some(chunk) = beam.chunk(*b"Docs") else { return Ok(Self::default()) };
         let mut inflated = Vec::new();
         let mut reader = Reader::versioned(chunk, &LIMITS, &mut inflated).map_err(problem)?;
-        let tree = Flat::read(&mut reader)?;
-        let Some([_, _, language, _, module, _, docs]) = tree.root().tagged::<7>("docs_v1") else {
+        if reader.tuple().map_err(problem)? != 7 || !reader.atom_is("docs_v1") {
             return Ok(Self::default());
-        };
-        let mut found = Self {
-            language: language.atom().map(str::to_owned),
-            module: text(module),
-            functions: HashMap::new(),
-        };
-        for [head, _, _, doc, _] in docs.list().filter_map(At::tuple::<5>) {
-            let Some([kind, name, arity]) = head.tuple::<3>() else { continue };
-            let (Some(name), Some(arity), Some(doc)) = (name.atom(), arity.u32(), text(doc)) else {
-                continue;
-            };
-            match kind.atom() {
-                Some("function") => found.functions.insert((name.to_owned(), arity), doc),
-                Some("macro") => {
-                    found.functions.insert((format!("MACRO-{name}"), arity.saturating_add(1)), doc)
-                }
-                _ => None,
-            };
         }
-        Ok(found)
+        reader.skip().map_err(problem)?;
+        let language = Flat::read(&mut reader)?.root().atom().map(str::to_owned);
+        reader.skip().map_err(problem)?;
+        let module = text(Flat::read(&mut reader)?.root());
+        reader.skip().map_err(problem)?;
+        let mut functions = HashMap::new();
+        // One by one: the texts of `wx` together are a million nodes.
+        each(&mut reader, |it| functions.extend(function(it.root())))?;
+        Ok(Self { language, module, functions })
+    }
+}
+
+/// `{{Kind, Name, Arity}, Anno, Signature, Doc, Meta}`, of a function or a macro with a text.
+fn function(entry: At<'_, '_>) -> Option<((String, u32), String)> {
+    let [head, _, _, doc, _] = entry.tuple::<5>()?;
+    let [kind, name, arity] = head.tuple::<3>()?;
+    let (name, arity, doc) = (name.atom()?, arity.u32()?, text(doc)?);
+    match kind.atom()? {
+        "function" => Some(((name.to_owned(), arity), doc)),
+        "macro" => Some(((format!("MACRO-{name}"), arity.saturating_add(1)), doc)),
+        _ => None,
     }
 }
 

@@ -13,7 +13,55 @@ use crate::problem::{Problem, ProblemKind};
 /// A term, or nothing yet.
 #[derive(Debug, Default)]
 pub(super) struct Flat<'a> {
-    slots: Vec<Slot<'a>>,
+    slots: Slots<'a>,
+}
+
+/// Slots in blocks. One row of a million would be copied each time it grows, and what the system's
+/// allocator once gave back as one piece of 33 MB it holds twice of from then on.
+#[derive(Debug, Default)]
+struct Slots<'a> {
+    blocks: Vec<Vec<Slot<'a>>>,
+    len: usize,
+}
+
+/// In a block: 32 KB of slots.
+const BLOCK: usize = 1024;
+
+/// Blocks that are kept for the next term.
+const BLOCKS_KEPT: usize = 64;
+
+impl<'a> Slots<'a> {
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn clear(&mut self) {
+        self.blocks.truncate(BLOCKS_KEPT);
+        self.blocks.iter_mut().for_each(Vec::clear);
+        self.len = 0;
+    }
+
+    #[inline]
+    fn push(&mut self, slot: Slot<'a>) {
+        let block = self.len / BLOCK;
+        if block == self.blocks.len() {
+            self.blocks.push(Vec::with_capacity(BLOCK));
+        }
+        if let Some(it) = self.blocks.get_mut(block) {
+            it.push(slot);
+            self.len += 1;
+        }
+    }
+
+    #[inline]
+    fn get(&self, index: usize) -> Option<&Slot<'a>> {
+        self.blocks.get(index / BLOCK)?.get(index % BLOCK)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, index: usize) -> Option<&mut Slot<'a>> {
+        self.blocks.get_mut(index / BLOCK)?.get_mut(index % BLOCK)
+    }
 }
 
 /// A place in a term.
@@ -60,15 +108,22 @@ impl<'a> Flat<'a> {
     /// Reads the next term.
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, Problem> {
         let mut tree = Self::default();
+        tree.read_in_place(reader)?;
+        Ok(tree)
+    }
+
+    /// Reads the next term where another one was.
+    pub(super) fn read_in_place(&mut self, reader: &mut Reader<'a>) -> Result<(), Problem> {
+        self.slots.clear();
         let mut open: Vec<Open> = Vec::new();
         loop {
-            let (inside, is_list) = tree.next(reader).map_err(problem)?;
+            let (inside, is_list) = self.next(reader).map_err(problem)?;
             if inside > 0 {
-                open.push(Open { index: tree.slots.len() - 1, left: inside, is_list });
-            } else if tree.close(reader, &mut open) {
-                return Ok(tree);
+                open.push(Open { index: self.slots.len() - 1, left: inside, is_list });
+            } else if self.close(reader, &mut open) {
+                return Ok(());
             }
-            if tree.slots.len() > NODES_MAX {
+            if self.slots.len() > NODES_MAX {
                 let text = format!("debug information with a term of more than {NODES_MAX} nodes");
                 return Err(Problem::new(ProblemKind::Limit, text));
             }

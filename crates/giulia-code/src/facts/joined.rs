@@ -1,8 +1,9 @@
 //! What was written and what was compiled, as one: each call with who says so.
 
-use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 
 use giulia_model::Mfa;
+use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
 
 use super::{
     CallFacts, Facts, FunctionFacts, How, Origin,
@@ -60,7 +61,9 @@ pub(super) fn join(
 /// Who is called, and with which table or process, each with a number.
 #[derive(Default)]
 struct Targets {
-    numbers: HashMap<Mfa, u32>,
+    /// Places in `listed`.
+    numbers: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     listed: Vec<Mfa>,
     subjects: Vec<String>,
 }
@@ -70,13 +73,22 @@ type Numbered = (u32, How, Option<u32>, Option<u32>);
 
 impl Targets {
     fn number(&mut self, call: &FoundCall) -> u32 {
-        let target = call.target();
-        if let Some(number) = self.numbers.get(&target) {
+        let Self { numbers, hasher, listed, .. } = self;
+        let hash_of =
+            |module: &str, function: &str, arity| hasher.hash_one((module, function, arity));
+        let at = |place: u32| listed.get(usize::try_from(place).unwrap_or(usize::MAX));
+        let hash = hash_of(&call.module, &call.function, call.arity);
+        let is_it = |it: &Mfa| {
+            it.arity == call.arity && it.function == call.function && it.module == call.module
+        };
+        if let Some(number) = numbers.find(hash, |place| at(*place).is_some_and(is_it)) {
             return *number;
         }
-        let number = u32::try_from(self.listed.len()).unwrap_or(u32::MAX);
-        self.listed.push(target.clone());
-        self.numbers.insert(target, number);
+        let number = u32::try_from(listed.len()).unwrap_or(u32::MAX);
+        numbers.insert_unique(hash, number, |place| {
+            at(*place).map_or(0, |it| hash_of(&it.module, &it.function, it.arity))
+        });
+        listed.push(call.target());
         number
     }
 

@@ -149,29 +149,50 @@ pub struct Record {
 /// When it is no such file, or its tables or its code cannot be read. What else cannot be read
 /// is in [`Facts::problems`].
 pub fn facts(file: &[u8]) -> Result<Facts, Problem> {
-    let bytes = unpack(file)?;
-    let beam = Beam::read(&bytes)?;
-    let code = Code::read(&beam)?;
-    let compiled = folded::folded(&beam, &code)?;
+    FactsReader::default().read(file)
+}
+
+/// Reads `.beam` files one after the other, and unpacks each where the last one was: debug
+/// information of some megabytes, given back each time, makes the system's allocator keep twice as
+/// much from then on.
+#[derive(Debug, Default)]
+pub struct FactsReader {
+    unpacked: Vec<u8>,
+}
+
+impl FactsReader {
+    /// As [`facts`].
+    ///
+    /// # Errors
+    /// As [`facts`].
+    pub fn read(&mut self, file: &[u8]) -> Result<Facts, Problem> {
+        let bytes = unpack(file)?;
+        facts_of(&Beam::read(&bytes)?, &mut self.unpacked)
+    }
+}
+
+fn facts_of(beam: &Beam<'_>, unpacked: &mut Vec<u8>) -> Result<Facts, Problem> {
+    let code = Code::read(beam)?;
+    let compiled = folded::folded(beam, &code)?;
     let mut problems = Vec::new();
     let mut written = Written::default();
-    if let Err(it) = written.read(&beam) {
+    if let Err(it) = written.read(beam, unpacked) {
         written = Written::default();
         problems.push(it);
     }
     problems.append(&mut written.problems);
-    let docs = Docs::read(&beam).unwrap_or_else(|it| {
+    let docs = Docs::read(beam).unwrap_or_else(|it| {
         problems.push(it);
         Docs::default()
     });
-    let attributes = attributes(&beam).unwrap_or_else(|it| {
+    let attributes = attributes(beam).unwrap_or_else(|it| {
         problems.push(it);
         Vec::new()
     });
     let mut facts = Facts {
         module: beam.module().to_owned(),
-        md5: digest::digest(&beam),
-        source: written.source.or_else(|| source(&beam)),
+        md5: digest::digest(beam),
+        source: written.source.or_else(|| source(beam)),
         language: docs.language.clone().or(written.language),
         has_debug_info: written.has_debug_info,
         functions: Vec::new(),
@@ -200,7 +221,7 @@ pub fn facts(file: &[u8]) -> Result<Facts, Problem> {
         }
         facts.attributes.push((name, values.to_string()));
     }
-    joined::join(&mut facts, &beam, &docs, written.functions, compiled)?;
+    joined::join(&mut facts, beam, &docs, written.functions, compiled)?;
     Ok(facts)
 }
 
@@ -221,10 +242,9 @@ struct Written {
 const LIMITS: Limits = Limits { inflated_bytes_max: UNPACKED_BYTES_MAX, ..Limits::DEFAULT };
 
 impl Written {
-    fn read(&mut self, beam: &Beam<'_>) -> Result<(), Problem> {
+    fn read(&mut self, beam: &Beam<'_>, unpacked: &mut Vec<u8>) -> Result<(), Problem> {
         let Some(chunk) = beam.chunk(*b"Dbgi").filter(|it| !it.is_empty()) else { return Ok(()) };
-        let mut inflated = Vec::new();
-        let mut reader = Reader::versioned(chunk, &LIMITS, &mut inflated).map_err(problem)?;
+        let mut reader = Reader::versioned(chunk, &LIMITS, unpacked).map_err(problem)?;
         reader.tuple_of(3).map_err(problem)?;
         reader.expect_atom("debug_info_v1").map_err(problem)?;
         let backend = reader.atom().map_err(problem)?;
@@ -311,8 +331,11 @@ fn each<'a>(reader: &mut Reader<'a>, mut take: impl FnMut(&Flat<'a>)) -> Result<
     match reader.list().map_err(problem)? {
         List::Empty => Ok(()),
         List::Elements(count) => {
+            // One after the other in the same memory.
+            let mut tree = Flat::default();
             for _ in 0..count {
-                take(&Flat::read(reader)?);
+                tree.read_in_place(reader)?;
+                take(&tree);
             }
             reader.end_list().map_err(problem)
         }

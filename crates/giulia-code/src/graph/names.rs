@@ -1,6 +1,8 @@
 //! Names, each once and by a number: one text, where each ends, and a table to find it again.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+
+use hashbrown::DefaultHashBuilder;
 
 /// The number of a name; 0 is the empty one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -22,7 +24,7 @@ pub(crate) struct Names {
     // Where the name of each number ends.
     ends: Vec<u32>,
     slots: Slots,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Default for Names {
@@ -31,7 +33,7 @@ impl Default for Names {
             text: String::new(),
             ends: Vec::new(),
             slots: Slots::default(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
         };
         names.number("");
         names

@@ -1,8 +1,9 @@
 //! Nodes by number: what they are, column by column, and a table to find them again.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use giulia_model::NodeKind;
+use hashbrown::DefaultHashBuilder;
 
 use super::names::{Slots, Sym};
 
@@ -58,7 +59,7 @@ pub(crate) struct Nodes {
     arities: Vec<u32>,
     homes: Vec<Home>,
     slots: Slots,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Nodes {

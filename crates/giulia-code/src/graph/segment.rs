@@ -1,8 +1,7 @@
 //! A module with all that refers out of it: its parts as one, in compressed rows.
 
-use std::collections::{HashMap, HashSet};
-
 use giulia_model::EdgeKind;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     names::Sym,
@@ -51,7 +50,7 @@ impl Segment {
             _ => first.module.clone(),
         };
         segment.nodes.push(first.node);
-        let mut rows: HashMap<NodeId, u32> = HashMap::from([(first.node, 0)]);
+        let mut rows: HashMap<NodeId, u32> = [(first.node, 0)].into_iter().collect();
         for (node, info) in [bytecode, source].into_iter().flatten().flat_map(|it| &it.functions) {
             let next = u32::try_from(segment.nodes.len()).unwrap_or(u32::MAX);
             let row = *rows.entry(*node).or_insert(next);

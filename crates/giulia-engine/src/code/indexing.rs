@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use giulia_code::{Facts, graph::Stamp};
+use giulia_code::{Facts, FactsReader, graph::Stamp};
 use giulia_model::{CodeGraph, CodeIndex, CodeProblem};
 
 use super::{
@@ -25,7 +25,7 @@ use crate::{Archive, Clock, Error, ErrorKind, Progress, Stop};
 pub(super) const PROBLEMS_MAX: usize = 100;
 
 /// Files that are read ahead of the one that adds them, each some 100 KB of facts.
-const AHEAD: usize = 64;
+const AHEAD: usize = 8;
 
 /// Threads that read; more than this wait for the one that adds.
 pub(super) const THREADS_MAX: usize = 8;
@@ -268,10 +268,12 @@ pub(super) fn bring_up(
         for _ in 0..n_threads {
             let (sender, next, known) = (sender.clone(), &next, &known);
             scope.spawn(move || {
+                let mut reader = FactsReader::default();
                 while !stop.is_asked() {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(file) = files.get(number) else { return };
-                    let outcome = read(file, known.get(number).copied().flatten());
+                    let known = known.get(number).copied().flatten();
+                    let outcome = read(file, known, &mut reader);
                     if sender.send((number, outcome)).is_err() {
                         return;
                     }
@@ -311,7 +313,7 @@ fn problem(file: &CodeFile, text: String) -> CodeProblem {
     CodeProblem { file: file.unit.clone(), line: None, text }
 }
 
-fn read(file: &CodeFile, known: Option<Stamp>) -> Outcome {
+fn read(file: &CodeFile, known: Option<Stamp>, reader: &mut FactsReader) -> Outcome {
     let looks_same = |it: &Stamp| (it.written_ns, it.bytes) == (file.written_ns, file.bytes);
     if known.as_ref().is_some_and(|it| it.written_ns > 0 && looks_same(it)) {
         return Outcome::Unchanged;
@@ -328,7 +330,7 @@ fn read(file: &CodeFile, known: Option<Stamp>) -> Outcome {
     if known.is_some_and(|it| it.hash == stamp.hash) {
         return Outcome::Same(stamp);
     }
-    match giulia_code::facts(&bytes) {
+    match reader.read(&bytes) {
         Ok(facts) => Outcome::Beam(stamp, Box::new(facts)),
         Err(it) => Outcome::Unreadable(it.to_string()),
     }

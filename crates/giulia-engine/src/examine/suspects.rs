@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use giulia_model::{
-    EtsRates, EtsTableRate, Explain, Flame, FunctionPattern, Mailbox, Mfa, RestsOnKind, Snapshot,
-    Trace,
+    EtsRates, EtsTableRate, Explain, Flame, FunctionPattern, Mailbox, Mfa, RestsOn, RestsOnKind,
+    Snapshot, Trace,
 };
 use giulia_probe::Subject;
 use giulia_rules::Picture;
@@ -170,7 +170,10 @@ impl Suspects {
 
     /// A process that a function rests on is a server to look at.
     pub(super) fn explain(&mut self, seen: &Explain) {
-        let on = seen.rests_on.first().filter(|it| it.kind == RestsOnKind::Process);
+        // One of many of a kind says nothing of the others, and no command names it.
+        let is_server =
+            |it: &&RestsOn| it.kind == RestsOnKind::Process && !it.is_one_of_a_kind_of_process();
+        let on = seen.rests_on.first().filter(is_server);
         self.rested_on.extend(on.map(|it| it.name.clone()));
         self.explained.insert(seen.function.clone());
         if seen.other_machine().is_some_and(|it| it.1 >= FAR_SHARE) {

@@ -1,8 +1,8 @@
 //! `serialising_process`: one process that everybody waits for.
 
 use giulia_model::{
-    Culprit, Effort, Evidence, Explain, Finding, Gain, Mailbox, Metric, RestsOnKind, Severity,
-    Source,
+    Culprit, Effort, Evidence, Explain, Finding, Gain, Mailbox, Metric, RestsOn, RestsOnKind,
+    Severity, Source,
 };
 
 use crate::{
@@ -76,12 +76,22 @@ fn unmeasured(picture: &Picture) -> Vec<Finding> {
                 ..Finding::not_enough(
                     format!("{} rests on the process {}", explain.function, on.name),
                     "how busy that process is and how long its messages wait was not measured",
-                    Some(format!("giulia mailbox {} {}", picture.node, on.name)),
+                    process(picture, on).map(|it| format!("giulia mailbox {} {it}", picture.node)),
                 )
             });
         }
     }
     said
+}
+
+/// How a command names a process, or one of those of a kind, where the last look saw any.
+fn process(picture: &Picture, on: &RestsOn) -> Option<String> {
+    if !on.is_one_of_a_kind_of_process() {
+        return Some(on.name.clone());
+    }
+    let last = picture.last.as_ref().ok()?.processes.as_ref()?;
+    let mut rows = last.top_by_reductions.iter().chain(&last.top_by_mailbox);
+    rows.find(|it| it.name == on.name).map(|it| format!("'{}'", it.pid.0))
 }
 
 fn one(picture: &Picture, it: &Mailbox) -> Finding {

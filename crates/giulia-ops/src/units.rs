@@ -26,6 +26,21 @@ pub(crate) fn rate(per_second: f64) -> String {
     format!("{}/s", scaled(per_second, 1000.0, &["", " k", " M", " G", " T"]))
 }
 
+/// So many a minute.
+pub(crate) fn per_minute(per_minute: f64) -> String {
+    format!("{}/min", scaled(per_minute, 1000.0, &["", " k", " M", " G", " T"]))
+}
+
+/// Minutes, as [`span`] writes them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what is left until a limit is not negative, and beyond a million years all is the same"
+)]
+pub(crate) fn minutes(minutes: f64) -> String {
+    span((minutes * 60_000.0) as u64)
+}
+
 /// A share from 0 to 1.
 pub(crate) fn percent(share: f64) -> String {
     if share > 0.0 && share < 0.000_5 {

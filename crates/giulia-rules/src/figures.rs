@@ -143,9 +143,10 @@ pub(crate) fn grown(first: &Snapshot, last: &Snapshot) -> Option<(ProcessGroup, 
     after.iter().map(by).max_by_key(|it| it.1).filter(|it| it.1 > 0)
 }
 
-/// `64 MB`: sizes as people write them, in powers of ten.
+/// `64 MiB`: sizes in powers of 1024, as the tables of reports write them.
 pub(crate) fn bytes(size: f64) -> String {
-    let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "KB")];
+    let (kib, mib, gib) = (1024.0, 1024.0 * 1024.0, 1024.0 * 1024.0 * 1024.0);
+    let units = [(gib, "GiB"), (mib, "MiB"), (kib, "KiB")];
     let unit = units.iter().find(|(least, _)| size >= *least);
     let (least, name) = unit.copied().unwrap_or((1.0, "bytes"));
     format!("{} {name}", plain(size / least))
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn sizes_and_times_read_as_people_write_them() {
-        assert_eq!(bytes(64_000_000.0), "64 MB");
+        assert_eq!(bytes(67_108_864.0), "64 MiB");
         assert_eq!(bytes(12.0), "12 bytes");
         assert_eq!(percent(0.381), "38 %");
         assert_eq!(duration(90.0), "90 minutes");

@@ -238,6 +238,10 @@ pub(crate) fn value(value: f64, unit: &str) -> String {
         "ms" => units::ms(value),
         "us" => units::ms(value / 1000.0),
         "per_second" => units::rate(value),
+        "per_minute" => units::per_minute(value),
+        "bytes_per_second" => format!("{}/s", units::bytes_f64(value)),
+        "bytes_per_minute" => format!("{}/min", units::bytes_f64(value)),
+        "minutes" => units::minutes(value),
         "count" => figure(value),
         other => format!("{} {other}", figure(value)),
     }

@@ -115,7 +115,7 @@ mod tests {
     fn fires_on_parts_that_keep_the_whole() {
         let said = check(&RULE, &with(65_000_000, 90_000_000), FindingOutcome::Found);
         assert_eq!(said.culprits[0].name, "shop_index");
-        assert!(said.why.contains("65 KB each"), "{}", said.why);
+        assert!(said.why.contains("63.5 KiB each"), "{}", said.why);
     }
 
     #[test]

@@ -145,7 +145,7 @@ mod tests {
     fn fires_on_a_list_that_is_copied_for_one_of_its_elements() {
         let said = check(&RULE, &with(600.0, 80_000, "lookup/2"), FindingOutcome::Found);
         assert_eq!(said.severity, Some(Severity::Note));
-        assert!(said.title.contains("48 MB"), "{}", said.title);
+        assert!(said.title.contains("45.8 MiB"), "{}", said.title);
         let said = check(&RULE, &with(6_000.0, 80_000, "lookup/2"), FindingOutcome::Found);
         assert_eq!(said.severity, Some(Severity::Warning));
     }

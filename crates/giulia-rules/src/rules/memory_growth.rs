@@ -52,10 +52,12 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
         let ask = format!("giulia observe {} --for 30s", picture.node);
         Missing::new("memory over time", "no tick of the session held it", ask)
     })?;
-    let added = as_f64(total.last) - as_f64(total.first);
     let (Some(pace), Direction::Rising) = (total.per_minute, total.direction) else {
         return Ok(Vec::new());
     };
+    // What came at once, as with a load that begins, is no growth.
+    let steadily = pace * elapsed_ms(picture) / 60_000.0;
+    let added = (as_f64(total.last) - as_f64(total.first)).min(steadily);
     if added < GROWTH_MIN.value || added < SHARE_MIN.value * as_f64(total.first) || pace <= 0.0 {
         return Ok(Vec::new());
     }
@@ -188,6 +190,14 @@ mod tests {
         assert_eq!(said.severity, Some(Severity::Warning));
         assert_eq!(said.culprits[0].name, "shop_responses");
         assert!(said.why.contains("full in"), "{}", said.why);
+    }
+
+    /// 24 MB when its load begins, and then 4 in the half minute.
+    #[test]
+    fn silent_on_a_load_that_begins() {
+        let mut picture = with(24_000_000);
+        picture.report.memory[0].per_minute = Some(8_000_000.0);
+        check(&RULE, &picture, FindingOutcome::Clear);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `serialising_process`: one process that everybody waits for.
 
+use std::collections::BTreeSet;
+
 use giulia_model::{
     Culprit, Effort, Evidence, Explain, Finding, Gain, Mailbox, Metric, RestsOn, RestsOnKind,
     Severity, Source,
@@ -66,11 +68,12 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
 /// Functions that rest on a process of which nobody measured how busy it is.
 fn unmeasured(picture: &Picture) -> Vec<Finding> {
     let explains = picture.explains.as_deref().unwrap_or_default();
-    let mut said: Vec<Finding> = Vec::new();
+    let (mut said, mut once) = (Vec::new(), BTreeSet::new());
     for explain in explains {
         let Some(on) = explain.rests_on.first() else { continue };
-        let is_new = said.iter().all(|it| it.culprits.iter().all(|it| it.name != on.name));
-        if on.kind == RestsOnKind::Process && is_new && picture.mailbox_of(&on.name).is_none() {
+        let is_unmeasured =
+            on.kind == RestsOnKind::Process && picture.mailbox_of(&on.name).is_none();
+        if is_unmeasured && once.insert(&on.name) {
             said.push(Finding {
                 culprits: vec![Culprit::function(&explain.function)],
                 ..Finding::not_enough(
@@ -262,7 +265,7 @@ fn name(it: &Mailbox) -> String {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::FindingOutcome;
+    use giulia_model::{FindingOutcome, Pid, ProcessRow, Processes};
 
     use super::*;
     use crate::example::{check, explained, healthy, lookup, mailbox};
@@ -306,5 +309,18 @@ mod tests {
         let all = crate::judge_with(&[&RULE], &picture).findings;
         assert_eq!(all[0].outcome, FindingOutcome::NotEnoughSeen);
         assert_eq!(all[0].verify.as_deref(), Some("giulia mailbox shop@db1 shop_registry"));
+        // No command takes the kind of a process for one of them.
+        picture.explains.as_mut().unwrap()[0].rests_on[0].name = "shop_bucket:init/1".to_owned();
+        let all = crate::judge_with(&[&RULE], &picture).findings;
+        assert_eq!((all[0].outcome, &all[0].verify), (FindingOutcome::NotEnoughSeen, &None));
+        let row = ProcessRow {
+            pid: Pid("<0.9.0>".to_owned()),
+            name: "shop_bucket:init/1".to_owned(),
+            ..ProcessRow::default()
+        };
+        let last = Processes { top_by_reductions: vec![row], ..Processes::default() };
+        picture.last.as_mut().unwrap().processes = Some(last);
+        let all = crate::judge_with(&[&RULE], &picture).findings;
+        assert_eq!(all[0].verify.as_deref(), Some("giulia mailbox shop@db1 '<0.9.0>'"));
     }
 }

@@ -5,7 +5,10 @@ mod over;
 mod picture;
 mod suspects;
 
-use std::{fmt, time::Duration};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use giulia_model::{Answer, FlameOf, FunctionPattern, Live, Mark, NotSeen, Session};
 use giulia_probe::Subject;
@@ -60,7 +63,8 @@ pub struct ExamineRequest {
 }
 
 impl ExamineRequest {
-    /// The longest that it takes beside attaching; commonly half a minute beyond its window.
+    /// The longest that it takes beside attaching and a last question that is under way; commonly a
+    /// minute beyond its window.
     pub fn lasts(&self) -> Duration {
         self.window + CLOSELY
     }
@@ -84,7 +88,7 @@ pub async fn examine(
     let over = Cancel::new();
     let bounds = Bounds::new(attempt.access.timeout, over.stop());
     let (answers, inbox) = mpsc::unbounded_channel();
-    let began = Began(watch::channel(None).0);
+    let told = Told::default();
     let observed = ObserveRequest {
         every: EVERY,
         lasts: None,
@@ -96,12 +100,22 @@ pub async fn examine(
     // Two progress lines at once would overwrite each other.
     let quietly = Attempt { bounds: &bounds, progress: &Silent, ..attempt };
     let store = (&store, path.as_str());
-    let observing = observe_with(node, &observed, store, quietly, (&began, inbox));
+    let observing = observe_with(node, &observed, store, quietly, (&told, inbox));
     let observing = std::pin::pin!(observing);
-    let mut examiner = Examiner { node, request, archive, attempt, answers, asked: Vec::new() };
+    let mut examiner = Examiner {
+        node,
+        session: String::new(),
+        told: &told,
+        request,
+        archive,
+        attempt,
+        answers,
+        asked: Vec::new(),
+        until: Instant::now(),
+    };
     let examining = Box::pin(async {
-        let name = began.name().await;
-        examiner.run(&name).await;
+        examiner.session = told.name().await;
+        examiner.run().await;
     });
     let mut observing = observing;
     tokio::select! {
@@ -116,16 +130,21 @@ pub async fn examine(
 /// Who asks closely.
 struct Examiner<'a> {
     node: &'a str,
+    /// The name of the session.
+    session: String,
+    told: &'a Told,
     request: &'a ExamineRequest,
     archive: &'a Archive,
     attempt: Attempt<'a>,
     answers: mpsc::UnboundedSender<Answer>,
     /// What was answered so far.
     asked: Vec<Answer>,
+    /// When closer looks are over, whatever was not asked by then.
+    until: Instant,
 }
 
 impl Examiner<'_> {
-    async fn run(&mut self, session: &str) {
+    async fn run(&mut self) {
         let stop = self.attempt.bounds.stop.clone();
         self.attempt.progress.begin("watching", self.request.window);
         tokio::select! {
@@ -134,27 +153,35 @@ impl Examiner<'_> {
         }
         self.attempt.progress.end();
         if !stop.is_asked() {
-            self.closely(session).await;
+            self.closely().await;
         }
-        match self.picture(session) {
+        match self.picture() {
             Ok(seen) => self.keep(Answer::Findings(Box::new(judge(&seen)))),
             Err(error) => self.failed("findings", &error),
         }
     }
 
-    async fn closely(&mut self, session: &str) {
+    async fn closely(&mut self) {
         let stop = self.attempt.bounds.stop.clone();
         tokio::select! {
             biased;
             // What is under way is told to stop by its own bounds; what is dropped is undone by
             // the node, which loses its connection.
-            () = self.each(session) => {}
+            () = self.each() => {}
             () = stop.asked() => {}
         }
     }
 
-    async fn each(&mut self, session: &str) {
-        let mut suspects = match self.picture(session) {
+    async fn each(&mut self) {
+        self.until = Instant::now() + CLOSELY;
+        if let Some(why) = self.why_not() {
+            // One answer for each kind of look: what is asked later depends on what the first say.
+            for what in ["messages of processes", "calls of functions", "tables", "the processes"] {
+                self.keep(not_seen(what, &why));
+            }
+            return;
+        }
+        let mut suspects = match self.picture() {
             Ok(seen) => Suspects::of(&seen, &self.request.patterns),
             Err(error) => return self.failed("suspects", &error),
         };
@@ -183,8 +210,8 @@ impl Examiner<'_> {
         }
     }
 
-    fn picture(&self, session: &str) -> Result<Picture, Error> {
-        picture::with_answers(self.archive, session, &self.asked)
+    fn picture(&self) -> Result<Picture, Error> {
+        picture::with_answers(self.archive, &self.session, &self.asked)
     }
 
     async fn stacks(&mut self, suspects: &mut Suspects) {
@@ -195,7 +222,8 @@ impl Examiner<'_> {
             patterns: Vec::new(),
             groups: Vec::new(),
         };
-        let bounds = self.bounds(STACKS);
+        let what = "stacks of waiting processes";
+        let Some(bounds) = self.bounds(what, STACKS) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::flame(self.node, &request, attempt).await {
             Ok(mut seen) => {
@@ -204,14 +232,14 @@ impl Examiner<'_> {
                 seen.stacks.truncate(50);
                 self.keep(Answer::Flame(Box::new(seen)));
             }
-            Err(error) => self.failed("stacks of waiting processes", &error),
+            Err(error) => self.failed(what, &error),
         }
     }
 
     async fn messages(&mut self, subject: Subject, suspects: &mut Suspects) {
         let what = format!("messages of {subject}");
         let request = MailboxRequest { subject, window: MESSAGES };
-        let bounds = self.bounds(MESSAGES + ARMING);
+        let Some(bounds) = self.bounds(&what, MESSAGES + ARMING) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::mailbox(self.node, &request, attempt).await {
             Ok(seen) => {
@@ -251,7 +279,7 @@ impl Examiner<'_> {
             dry_run: false,
         };
         let lasts = request.lasts();
-        let bounds = self.bounds(lasts);
+        let Some(bounds) = self.bounds(what, lasts) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::trace(&[(self.node, attempt)], &request, Some(self.archive)).await {
             Ok(seen) => {
@@ -265,7 +293,7 @@ impl Examiner<'_> {
     async fn rests_on(&mut self, function: FunctionPattern, suspects: &mut Suspects) {
         let what = format!("what {function} rests on");
         let request = ExplainRequest { function, lasting: CALLS, calls: CALLS_WANTED };
-        let bounds = self.bounds(CALLS + ARMING);
+        let Some(bounds) = self.bounds(&what, CALLS + ARMING) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::explain(self.node, &request, attempt, Some(self.archive)).await {
             Ok(seen) => {
@@ -278,21 +306,22 @@ impl Examiner<'_> {
 
     async fn tables(&mut self, suspects: &mut Suspects) {
         let request = EtsRatesRequest { table: None, window: TABLES };
-        let bounds = self.bounds(TABLES + ARMING);
+        let what = "tables read and written";
+        let Some(bounds) = self.bounds(what, TABLES + ARMING) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::ets_rates(self.node, &request, attempt).await {
             Ok(seen) => {
                 suspects.tables(&seen);
                 self.keep(Answer::Ets(Box::new(seen)));
             }
-            Err(error) => self.failed("tables read and written", &error),
+            Err(error) => self.failed(what, &error),
         }
     }
 
     async fn process(&mut self, subject: Subject) {
         let what = format!("the process {subject}");
         let request = ProcessRequest { subject, state: false };
-        let bounds = self.bounds(Duration::ZERO);
+        let Some(bounds) = self.bounds(&what, Duration::ZERO) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::process(self.node, &request, attempt).await {
             Ok(seen) => self.keep(Answer::Process(Box::new(seen))),
@@ -300,10 +329,27 @@ impl Examiner<'_> {
         }
     }
 
-    /// The limits of one question, which takes its own time beside attaching.
-    fn bounds(&self, lasts: Duration) -> Bounds {
+    /// The limits of one question, which takes its own time beside attaching; none, and an answer
+    /// that says why, where it is not asked any more.
+    fn bounds(&mut self, what: &str, lasts: Duration) -> Option<Bounds> {
+        if let Some(why) = self.why_not() {
+            self.keep(not_seen(what, &why));
+            return None;
+        }
         let stop = self.attempt.bounds.stop.clone();
-        Bounds::new(self.attempt.access.timeout + lasts, stop)
+        Some(Bounds::new(self.attempt.access.timeout + lasts, stop))
+    }
+
+    /// Why nothing is asked closely any more.
+    fn why_not(&self) -> Option<String> {
+        if Instant::now() >= self.until {
+            return Some(format!("the {CLOSELY:?} for closer looks were over"));
+        }
+        let had = self.told.crowded.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(format!(
+            "{had}, each closer look dials it, and a node without one to spare ends when anybody dials \
+             it (net_kernel of OTP 23 to 29 falls over it)"
+        ))
     }
 
     fn keep(&mut self, answer: Answer) {
@@ -318,12 +364,27 @@ impl Examiner<'_> {
     }
 }
 
-/// Learns how the session is called.
-struct Began(watch::Sender<Option<String>>);
+fn not_seen(what: &str, why: &str) -> Answer {
+    Answer::NotSeen(NotSeen { what: what.to_owned(), why: why.to_owned() })
+}
 
-impl Began {
+/// What the session tells while it is recorded.
+#[derive(Debug)]
+struct Told {
+    name: watch::Sender<Option<String>>,
+    /// Why dialling its node might end it, as of the last tick.
+    crowded: Mutex<Option<String>>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { name: watch::channel(None).0, crowded: Mutex::default() }
+    }
+}
+
+impl Told {
     async fn name(&self) -> String {
-        let mut told = self.0.subscribe();
+        let mut told = self.name.subscribe();
         let name = told.wait_for(Option::is_some).await.map(|it| it.clone().unwrap_or_default());
         match name {
             Ok(name) => name,
@@ -333,18 +394,16 @@ impl Began {
     }
 }
 
-impl fmt::Debug for Began {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Began")
-    }
-}
-
-impl Watcher for Began {
+impl Watcher for Told {
     fn began(&self, session: &Session) {
-        self.0.send_replace(Some(session.name.clone()));
+        self.name.send_replace(Some(session.name.clone()));
     }
 
     fn now(&self, _live: &Live) {}
 
     fn marked(&self, _mark: &Mark) {}
+
+    fn crowded(&self, why: Option<String>) {
+        *self.crowded.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
 }

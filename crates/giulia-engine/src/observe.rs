@@ -83,6 +83,8 @@ pub trait Watcher: Send + Sync + fmt::Debug {
     fn now(&self, live: &Live);
     /// Something happened beside the ticks.
     fn marked(&self, mark: &Mark);
+    /// After each tick: why dialling the node might end it, if it might.
+    fn crowded(&self, _why: Option<String>) {}
 }
 
 /// Watches a node and records it; the finished session.
@@ -434,6 +436,7 @@ impl Observing<'_> {
         let is_first = self.recording.session().ticks == 0;
         if let Some(counts) = &seen.counts {
             self.room.ticked(now_ms, counts.processes);
+            self.watcher.crowded(self.room.crowded(now_ms));
         }
         // Before the machine speaks, which may end the session with this tick.
         self.recording.tick(now_ms, &mut seen);

@@ -139,10 +139,11 @@ pub struct RestsOn {
 }
 
 impl RestsOn {
-    /// Whether it is told by what it was started with, `kv_bucket:init/1`, as many processes may be,
-    /// and not by a registered name.
-    pub fn is_one_of_a_kind_of_process(&self) -> bool {
-        self.name.rsplit_once('/').is_some_and(|it| it.1.parse::<u8>().is_ok())
+    /// Whether a command can take its name for a registered one: what a process was started with
+    /// (`kv_bucket:init/1`) or is labelled as is no name that the VM knows.
+    pub fn is_named(&self) -> bool {
+        let is_plain = |it: char| it.is_alphanumeric() || matches!(it, '_' | '.');
+        !self.name.is_empty() && self.name.chars().all(is_plain)
     }
 }
 

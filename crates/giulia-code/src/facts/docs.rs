@@ -20,10 +20,9 @@ pub(super) struct Docs {
 }
 
 impl Docs {
-    pub(super) fn read(beam: &Beam<'_>) -> Result<Self, Problem> {
+    pub(super) fn read(beam: &Beam<'_>, unpacked: &mut Vec<u8>) -> Result<Self, Problem> {
         let Some(chunk) = beam.chunk(*b"Docs") else { return Ok(Self::default()) };
-        let mut inflated = Vec::new();
-        let mut reader = Reader::versioned(chunk, &LIMITS, &mut inflated).map_err(problem)?;
+        let mut reader = Reader::versioned(chunk, &LIMITS, unpacked).map_err(problem)?;
         if reader.tuple().map_err(problem)? != 7 || !reader.atom_is("docs_v1") {
             return Ok(Self::default());
         }
@@ -33,7 +32,7 @@ impl Docs {
         let module = text(Flat::read(&mut reader)?.root());
         reader.skip().map_err(problem)?;
         let mut functions = HashMap::new();
-        // One by one: the texts of `wx` together are a million nodes.
+        // One by one, so that only one is held at a time.
         each(&mut reader, |it| functions.extend(function(it.root())))?;
         Ok(Self { language, module, functions })
     }

@@ -71,7 +71,7 @@ pub(super) struct At<'t, 'a> {
     index: usize,
 }
 
-/// Nodes of one term, 40 bytes each. The largest function of OTP 29 and Elixir 1.20 has 0.7
+/// Nodes of one term, 32 bytes each. The largest function of OTP 29 and Elixir 1.20 has 0.7
 /// million.
 const NODES_MAX: usize = 4_000_000;
 
@@ -344,4 +344,32 @@ impl<'t, 'a> At<'t, 'a> {
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(super) fn problem(error: DecodeError) -> Problem {
     Problem::new(ProblemKind::Value, format!("a term of the module: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(len: i64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Term::list((1..=len).map(|it| Term::int(it * 1000))).encode(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// Within a block, at its edge, and beyond what is kept of them.
+    #[test]
+    fn a_term_is_read_where_another_one_was() {
+        assert_eq!(size_of::<Slot<'_>>(), 32);
+        let block = i64::try_from(BLOCK).unwrap();
+        let kept = block * i64::try_from(BLOCKS_KEPT).unwrap();
+        let terms: Vec<(i64, Vec<u8>)> =
+            [3, kept + 5, 1, block - 1, block, 0, kept * 2].map(|it| (it, list(it))).into();
+        let mut tree = Flat::default();
+        for (len, bytes) in &terms {
+            tree.read_in_place(&mut Reader::new(bytes)).unwrap();
+            let read: Vec<Option<i64>> = tree.root().list().map(At::int).collect();
+            let written: Vec<Option<i64>> = (1..=*len).map(|it| Some(it * 1000)).collect();
+            assert_eq!(read, written, "{len}");
+        }
+    }
 }

@@ -152,9 +152,9 @@ pub fn facts(file: &[u8]) -> Result<Facts, Problem> {
     FactsReader::default().read(file)
 }
 
-/// Reads `.beam` files one after the other, and unpacks each where the last one was: debug
-/// information of some megabytes, given back each time, makes the system's allocator keep twice as
-/// much from then on.
+/// Reads `.beam` files one after the other, and unpacks the large chunks of each where those of the
+/// last one were: debug information of some megabytes, given back each time, makes the system's
+/// allocator keep twice as much from then on.
 #[derive(Debug, Default)]
 pub struct FactsReader {
     unpacked: Vec<u8>,
@@ -181,7 +181,7 @@ fn facts_of(beam: &Beam<'_>, unpacked: &mut Vec<u8>) -> Result<Facts, Problem> {
         problems.push(it);
     }
     problems.append(&mut written.problems);
-    let docs = Docs::read(beam).unwrap_or_else(|it| {
+    let docs = Docs::read(beam, unpacked).unwrap_or_else(|it| {
         problems.push(it);
         Docs::default()
     });

@@ -20,7 +20,7 @@ const MODULES_MAX: usize = 12;
 /// Of the calls of a function that rests on another machine, those by a caller that is looked at
 /// too: what `n_plus_one` concludes from.
 const ONLY_CALLER: f64 = 0.8;
-/// Of the time of a function at another machine.
+/// Of the explained time of a function at another machine, as `n_plus_one` has it.
 const FAR_SHARE: f64 = 0.5;
 /// Processes in depth.
 const PROCESSES_MAX: usize = 10;
@@ -50,8 +50,8 @@ pub(super) struct Suspects {
     counted: BTreeMap<Mfa, f64>,
     /// Functions that were sampled.
     explained: BTreeSet<Mfa>,
-    /// Who calls functions that rest on another machine.
-    callers: Vec<Mfa>,
+    /// Functions that rest on another machine, each with who calls it.
+    callers: Vec<(Mfa, Mfa)>,
     /// Processes that functions rest on.
     rested_on: Vec<String>,
     /// Processes that own tables which others read.
@@ -170,28 +170,31 @@ impl Suspects {
 
     /// A process that a function rests on is a server to look at.
     pub(super) fn explain(&mut self, seen: &Explain) {
-        // One of many of a kind says nothing of the others, and no command names it.
-        let is_server =
-            |it: &&RestsOn| it.kind == RestsOnKind::Process && !it.is_one_of_a_kind_of_process();
+        // What is told by its kind is one of many, and what it does says nothing of the others.
+        let is_server = |it: &&RestsOn| it.kind == RestsOnKind::Process && it.is_named();
         let on = seen.rests_on.first().filter(is_server);
         self.rested_on.extend(on.map(|it| it.name.clone()));
         self.explained.insert(seen.function.clone());
-        if seen.other_machine().is_some_and(|it| it.1 >= FAR_SHARE) {
+        if seen.other_machine().is_some_and(|it| it.1 >= FAR_SHARE * seen.explained) {
             let caller = seen.only_caller(ONLY_CALLER).map(|it| it.0);
-            self.callers.extend(caller.filter(|it| !is_library(&it.module)));
+            let caller = caller.filter(|it| !is_library(&it.module));
+            self.callers.extend(caller.map(|it| (seen.function.clone(), it)));
         }
     }
 
-    /// Callers that nobody counted yet.
+    /// Callers that nobody counted yet, with what they call: a load that changed meanwhile would
+    /// change how often one calls the other.
     pub(super) fn uncounted_callers(&self) -> Vec<FunctionPattern> {
-        let uncounted = self.callers.iter().filter(|it| !self.counted.contains_key(it));
-        uncounted.map(FunctionPattern::of).collect()
+        let uncounted = self.callers.iter().filter(|it| !self.counted.contains_key(&it.1));
+        let both: BTreeSet<&Mfa> = uncounted.flat_map(|(inner, outer)| [inner, outer]).collect();
+        both.into_iter().map(FunctionPattern::of).collect()
     }
 
     /// Callers whose calls are to be sampled as well: what asks another machine many times may be
     /// further out.
     pub(super) fn callers(&mut self) -> Vec<FunctionPattern> {
-        let callers: BTreeSet<Mfa> = std::mem::take(&mut self.callers).into_iter().collect();
+        let callers = std::mem::take(&mut self.callers).into_iter();
+        let callers: BTreeSet<Mfa> = callers.map(|it| it.1).collect();
         let is_called = |it: &&Mfa| self.counted.get(it).is_some_and(|it| *it >= CALLS_MIN);
         let unseen = callers.iter().filter(|it| !self.explained.contains(it)).filter(is_called);
         unseen.map(FunctionPattern::of).collect()
@@ -345,7 +348,8 @@ mod tests {
         };
         let query = |caller: &Mfa, kind| Explain {
             function: Mfa::new("db", "query", 1),
-            rests_on: vec![RestsOn { kind, share_of_time: 0.9, ..RestsOn::default() }],
+            rests_on: vec![RestsOn { kind, share_of_time: 0.4, ..RestsOn::default() }],
+            explained: 0.6,
             callers: vec![Caller { function: Some(caller.clone()), calls: 200 }],
             ..Explain::default()
         };
@@ -354,7 +358,8 @@ mod tests {
         it.explain(&query(&Mfa::new("gen_server", "try_handle_call", 4), RestsOnKind::Socket));
         assert_eq!(it.uncounted_callers(), []);
         it.explain(&query(&Mfa::new("shop", "-line/2-fun-0-", 1), RestsOnKind::Socket));
-        assert_eq!(it.uncounted_callers(), [FunctionPattern::of(&line)]);
+        let both = [Mfa::new("db", "query", 1), line.clone()];
+        assert_eq!(it.uncounted_callers(), both.map(|it| FunctionPattern::of(&it)));
         it.trace(&Trace { functions: vec![traced(&line, 400.0)], ..Trace::default() });
         assert_eq!(it.uncounted_callers(), []);
         assert_eq!(it.callers(), [FunctionPattern::of(&line)]);

@@ -77,25 +77,25 @@ impl Room {
         }
     }
 
-    /// Why it is not to be dialled now, if it is not.
-    pub(super) fn why_not(&self, now_ms: u64) -> Option<String> {
+    /// Why dialling it now might end it, if it might.
+    pub(super) fn crowded(&self, now_ms: u64) -> Option<String> {
         let (at_ms, count) = *self.seen.back()?;
-        if self.is_another {
-            return None;
-        }
         let limit = self.limit;
-        let had = if is_near(count, limit) {
-            format!("it had {count} of at most {limit} processes at the last tick")
-        } else {
-            let by_now = self.by_now(now_ms, (at_ms, count));
-            if by_now < limit {
-                return None;
-            }
+        if is_near(count, limit) {
+            return Some(format!("it had {count} of at most {limit} processes at the last tick"));
+        }
+        let by_now = self.by_now(now_ms, (at_ms, count));
+        (by_now >= limit).then(|| {
             format!(
                 "it had {count} of at most {limit} processes at the last tick, and with the growth of \
                  the ticks before it has none to spare by now"
             )
-        };
+        })
+    }
+
+    /// Why it is not to be dialled again now, if it is not.
+    pub(super) fn why_not(&self, now_ms: u64) -> Option<String> {
+        let had = self.crowded(now_ms).filter(|_| !self.is_another)?;
         let until = match self.port {
             Some(_) => "it is when EPMD says that it was started anew",
             None => "EPMD is not asked with --at, so nothing tells when it was started anew",

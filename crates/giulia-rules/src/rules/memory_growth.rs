@@ -55,10 +55,10 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let (Some(pace), Direction::Rising) = (total.per_minute, total.direction) else {
         return Ok(Vec::new());
     };
-    // What came at once, as with a load that begins, is no growth.
+    // What came at once with a load that began is no growth.
     let steadily = pace * elapsed_ms(picture) / 60_000.0;
     let added = (as_f64(total.last) - as_f64(total.first)).min(steadily);
-    if added < GROWTH_MIN.value || added < SHARE_MIN.value * as_f64(total.first) || pace <= 0.0 {
+    if added < GROWTH_MIN.value || added < SHARE_MIN.value * as_f64(total.first) {
         return Ok(Vec::new());
     }
     Ok(vec![found(picture, total, added, pace)])
@@ -69,14 +69,15 @@ fn found(picture: &Picture, total: &Trend, added: f64, pace: f64) -> Finding {
     let soon = left.is_some_and(|it| it <= MINUTES_WARNING.value);
     let severity = if soon { Severity::Warning } else { Severity::Note };
     let kind = kind(picture);
-    let culprits = culprits(picture, kind.map(|it| it.name.as_str()), added);
+    let more = as_f64(total.last) - as_f64(total.first);
+    let culprits = culprits(picture, kind.map(|it| it.name.as_str()), more);
     let what = kind.map_or("no kind of memory stands out", |it| it.name.as_str());
     let whose = culprits.first().map_or(String::new(), |it| format!(", most of it in {}", it.name));
     let until =
         left.map_or(String::new(), |it| format!("; at this pace it is full in {}", duration(it)));
     let window_ms = elapsed_ms(picture);
     let mut evidence = vec![
-        Evidence::new("memory more than at first", added, "bytes", Source::Ticks)
+        Evidence::new("memory more than at first, at its pace", added, "bytes", Source::Ticks)
             .over(window_ms)
             .from(GROWTH_MIN.value),
         Evidence::new("memory a minute", pace, "bytes_per_minute", Source::Ticks).over(window_ms),

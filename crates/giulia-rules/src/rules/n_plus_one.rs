@@ -72,7 +72,12 @@ fn one(picture: &Picture, inner: &Explain) -> Result<Option<Finding>, Missing> {
     let (inner_rate, window_ms) = counted(picture, &inner.function)?;
     let (outer_rate, _) = counted(picture, &outer)?;
     if outer_rate <= 0.0 {
-        return Ok(None);
+        let what = format!("calls of {outer}");
+        return Err(stacks(
+            picture,
+            what,
+            "it began before the counting and did not end within it",
+        ));
     }
     let times = inner_rate / outer_rate;
     if times < TIMES_MIN.value {
@@ -87,13 +92,13 @@ fn one(picture: &Picture, inner: &Explain) -> Result<Option<Finding>, Missing> {
 
 /// Calls a second, and over how many milliseconds.
 fn counted(picture: &Picture, mfa: &Mfa) -> Result<(f64, f64), Missing> {
-    picture.calls_per_s(mfa).ok_or_else(|| {
-        Missing::new(
-            format!("calls of {mfa}"),
-            "how often it is called was not counted",
-            format!("giulia check {} --trace '{mfa}'", picture.node),
-        )
-    })
+    let why = "how often it is called was not counted";
+    picture.calls_per_s(mfa).ok_or_else(|| stacks(picture, format!("calls of {mfa}"), why))
+}
+
+/// Who is behind a loop of a library, or one that lives, stands on the stacks of those that wait.
+fn stacks(picture: &Picture, what: String, why: &str) -> Missing {
+    Missing::new(what, why, format!("giulia flame {} --off-cpu -o waiting.html", picture.node))
 }
 
 /// Who calls the inner function, and how often.
@@ -215,6 +220,9 @@ mod tests {
         let mut uncounted = with(20.0, &[("order", 200)]);
         uncounted.traces.as_mut().unwrap()[0].functions.remove(0);
         assert_eq!(says(&RULE, &uncounted).outcome, FindingOutcome::NotEnoughSeen);
+        let mut living = with(20.0, &[("order", 200)]);
+        living.traces.as_mut().unwrap()[0].functions[0].calls_per_s = Some(0.0);
+        assert_eq!(says(&RULE, &living).outcome, FindingOutcome::NotEnoughSeen);
         let mut of_messages = with(1.0, &[]);
         let behaviour = Mfa::new("gen_server", "try_handle_call", 4);
         of_messages.explains.as_mut().unwrap()[0].callers =

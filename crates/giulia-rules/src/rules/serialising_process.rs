@@ -87,14 +87,16 @@ fn unmeasured(picture: &Picture) -> Vec<Finding> {
     said
 }
 
-/// How a command names a process, or one of those of a kind, where the last look saw any.
+/// How a command names a process, or one of those that are called alike, where the last look saw
+/// any.
 fn process(picture: &Picture, on: &RestsOn) -> Option<String> {
-    if !on.is_one_of_a_kind_of_process() {
-        return Some(on.name.clone());
+    let last = picture.last.as_ref().ok().and_then(|it| it.processes.as_ref());
+    let mut rows =
+        last.into_iter().flat_map(|it| it.top_by_reductions.iter().chain(&it.top_by_mailbox));
+    match rows.find(|it| it.name == on.name) {
+        Some(row) => Some(crate::rule::argument(&row.name, &row.pid.0)),
+        None => on.is_named().then(|| on.name.clone()),
     }
-    let last = picture.last.as_ref().ok()?.processes.as_ref()?;
-    let mut rows = last.top_by_reductions.iter().chain(&last.top_by_mailbox);
-    rows.find(|it| it.name == on.name).map(|it| format!("'{}'", it.pid.0))
 }
 
 fn one(picture: &Picture, it: &Mailbox) -> Finding {

@@ -25,6 +25,33 @@ fn document(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|it| panic!("{it}: {text}"))
 }
 
+/// Processes up to a number, which stay.
+const FILL: &str = "Fill = fun(Again) -> case erlang:system_info(process_count) < 900 of \
+    true -> spawn(fun() -> receive never -> ok end end), Again(Again); false -> ok end end, Fill(Fill)";
+
+/// Each closer look dials the node, which would end one without a process to spare.
+#[test]
+fn a_node_near_its_limit_of_processes_is_not_dialled_for_closer_looks() {
+    for_each_otp("giulia::a_node_near_its_limit_is_not_dialled_for_closer_looks", |otp| {
+        let node = Node::builder(otp).args(["+P", "1024"]).eval(FILL).start();
+        let dir = tempfile::tempdir().unwrap();
+        let check = ["check", node.name(), "--for", "3s", "--json", "--timeout", "30s"];
+        let (code, said, talk) = run(&node, &dir.path().join("sessions.db"), &check);
+        assert_eq!(code, 0, "{talk}");
+        let said = document(&said);
+        let findings = said["findings"]["findings"].as_array().unwrap();
+        let of_rule = |rule: &str| findings.iter().find(|it| it["rule"] == rule).unwrap();
+        assert_eq!(of_rule("limit_near")["outcome"], "found", "{said:#}");
+        let closely =
+            ["ets_read_concurrency", "rests_on_database", "n_plus_one", "serialising_process"];
+        for unseen in closely.map(of_rule) {
+            assert_eq!(unseen["outcome"], "not_enough_seen", "{unseen:#}");
+            let why = unseen["why"].as_str().unwrap();
+            assert!(why.contains("of at most 1024 processes at the last tick"), "{why}");
+        }
+    });
+}
+
 #[test]
 fn a_check_finds_the_culprit_and_its_session_says_the_same() {
     for_each_otp("giulia::a_check_finds_the_culprit_and_its_session_says_the_same", |otp| {

@@ -11,8 +11,6 @@ pub struct Over {
     /// `reductions`, `garbage collections`, `words reclaimed`, `context switches`,
     /// `bytes in`, `bytes out`; those that no tick held left out.
     pub rates: Vec<RateOver>,
-    /// Reductions of the whole node by the second, over all ticks; who ended within one is in it.
-    pub reductions_per_second: Option<f64>,
     /// Scheduler threads by kind: `normal`, `dirty CPU`, `dirty IO`; empty where the VM did not
     /// measure them.
     pub threads: Vec<ThreadsOver>,

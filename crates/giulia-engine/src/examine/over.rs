@@ -18,8 +18,6 @@ const REPLACED_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct OverFold {
     ticks: u64,
-    /// Of all processes, those that ended included, and the time that they took, in milliseconds.
-    reductions: (u64, f64),
     rates: Vec<(&'static str, Series)>,
     threads: Vec<(&'static str, Series, Vec<f64>, u64)>,
     run_queues: Vec<f64>,
@@ -40,10 +38,6 @@ impl OverFold {
         self.ticks += 1;
         if let Some((work, window)) = seen.activity.as_ref().zip(seen.window) {
             self.rates(at_ms, work, window);
-            if let Some(worked) = work.reductions.in_window {
-                self.reductions.0 = self.reductions.0.saturating_add(worked);
-                self.reductions.1 += window.elapsed_ms;
-            }
         }
         if let Some(busy) = &seen.utilisation {
             self.threads(at_ms, "normal", &busy.normal);
@@ -72,8 +66,6 @@ impl OverFold {
         let looks = as_f64(self.run_queue_ticks.max(1));
         Over {
             rates: self.rates.iter().filter_map(|(name, it)| rate(name, it)).collect(),
-            reductions_per_second: (self.reductions.1 > 0.0)
-                .then(|| as_f64(self.reductions.0) * 1000.0 / self.reductions.1),
             threads: self.threads.into_iter().filter_map(threads).collect(),
             run_queue_lens_mean: self.run_queues.iter().map(|it| it / looks).collect(),
             events: self.events,

@@ -41,9 +41,7 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     })?;
     let work = worked(picture)?;
     let per_second = as_f64(spawned) * 1000.0 / elapsed_ms(picture).max(1.0);
-    // Who ended within a tick is in the VM's own sum alone.
-    let whole = over.reductions_per_second.unwrap_or(work.per_second);
-    let each = whole / per_second.max(1e-9);
+    let each = work.per_second / per_second.max(1e-9);
     if per_second < SPAWNS_MIN.value || each > WORK_MAX.value {
         return Ok(Vec::new());
     }
@@ -129,9 +127,6 @@ mod tests {
         check(&RULE, &with(5_000, 3_000_000.0), FindingOutcome::Found);
         check(&RULE, &with(4_999, 900_000.0), FindingOutcome::Clear);
         check(&RULE, &with(5_000, 3_001_000.0), FindingOutcome::Clear);
-        let mut mostly_by_who_ended = with(5_000, 1_000.0);
-        mostly_by_who_ended.over.as_mut().unwrap().reductions_per_second = Some(3_001_000.0);
-        check(&RULE, &mostly_by_who_ended, FindingOutcome::Clear);
         let mut unseen = with(5_000, 1.0);
         unseen.over = Ok(Over::default());
         assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);

@@ -5,10 +5,7 @@ mod over;
 mod picture;
 mod suspects;
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use giulia_model::{Answer, FlameOf, FunctionPattern, Live, Mark, NotSeen, Session};
 use giulia_probe::Subject;
@@ -254,10 +251,7 @@ impl Examiner<'_> {
         let patterns = suspects.patterns();
         if patterns.is_empty() {
             let why = "nothing names a function to look at; name some with --trace";
-            return self.keep(Answer::NotSeen(NotSeen {
-                what: "calls of functions, and what they rest on".to_owned(),
-                why: why.to_owned(),
-            }));
+            return self.keep(not_seen("calls of functions, and what they rest on", why));
         }
         self.count(patterns, "calls of functions", suspects).await;
     }
@@ -345,7 +339,7 @@ impl Examiner<'_> {
         if Instant::now() >= self.until {
             return Some(format!("the {CLOSELY:?} for closer looks were over"));
         }
-        let had = self.told.crowded.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let had = self.told.crowded.borrow().clone()?;
         Some(format!(
             "{had}, each closer look dials it, and a node without one to spare ends when anybody dials \
              it (net_kernel of OTP 23 to 29 falls over it)"
@@ -359,8 +353,7 @@ impl Examiner<'_> {
     }
 
     fn failed(&mut self, what: &str, error: &Error) {
-        let what = what.to_owned();
-        self.keep(Answer::NotSeen(NotSeen { what, why: error.to_string() }));
+        self.keep(not_seen(what, &error.to_string()));
     }
 }
 
@@ -373,12 +366,12 @@ fn not_seen(what: &str, why: &str) -> Answer {
 struct Told {
     name: watch::Sender<Option<String>>,
     /// Why dialling its node might end it, as of the last tick.
-    crowded: Mutex<Option<String>>,
+    crowded: watch::Sender<Option<String>>,
 }
 
 impl Default for Told {
     fn default() -> Self {
-        Self { name: watch::channel(None).0, crowded: Mutex::default() }
+        Self { name: watch::channel(None).0, crowded: watch::channel(None).0 }
     }
 }
 
@@ -404,6 +397,6 @@ impl Watcher for Told {
     fn marked(&self, _mark: &Mark) {}
 
     fn crowded(&self, why: Option<String>) {
-        *self.crowded.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        self.crowded.send_replace(why);
     }
 }

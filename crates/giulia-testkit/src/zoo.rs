@@ -2,17 +2,18 @@
 //!
 //! The table in its README is the only place that says so; tests and evidence read it there.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde_json::Value;
 
 use crate::{
     fail::{OrFail, fail},
+    group::{Group, Limits},
     node::Node,
 };
 
 /// One program, sick in one way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ZooProgram {
     /// Its module.
     pub name: String,
@@ -24,6 +25,8 @@ pub struct ZooProgram {
     pub shares: String,
     /// Flags that its node needs.
     pub flags: Vec<String>,
+    /// Limits of the container that its node is put into, where it is about those.
+    pub container: Option<Limits>,
 }
 
 /// Rules that rest on spans, which the VM of OTP 23 cannot give safely.
@@ -65,7 +68,34 @@ fn row(line: &str) -> Option<ZooProgram> {
         culprits: cell(3)?.split(", ").map(|it| it.trim_matches('`').to_owned()).collect(),
         shares: cell(4)?,
         flags: cell(5)?.split_whitespace().map(str::to_owned).collect(),
+        container: cell(6).filter(|it| !it.is_empty()).map(|it| container(&it)),
     })
+}
+
+/// `256 MiB` or `0.5 cores`.
+#[track_caller]
+fn container(told: &str) -> Limits {
+    let (figure, unit) = told.split_once(' ').unwrap_or((told, ""));
+    match unit {
+        "MiB" => {
+            let mib: u64 = figure.parse().or_fail("reading a container's memory");
+            Limits { memory_bytes: Some(mib << 20), ..Limits::default() }
+        }
+        "cores" => {
+            let cores = figure.parse().or_fail("reading a container's cores");
+            Limits { cpu_cores: Some(cores), ..Limits::default() }
+        }
+        _ => fail(format_args!("targets/zoo/README.md: a container of `{told}`")),
+    }
+}
+
+/// The container that the node of these programs has to be in; it has to outlive the node.
+///
+/// # Errors
+///
+/// Why this machine lets nobody make one.
+pub fn zoo_container(programs: &[ZooProgram]) -> io::Result<Option<Group>> {
+    programs.iter().find_map(|it| it.container).map(Group::make).transpose()
 }
 
 impl Node {
@@ -182,6 +212,7 @@ mod tests {
             culprits: vec!["zoo_orders".to_owned()],
             shares: "a".to_owned(),
             flags: Vec::new(),
+            container: None,
         };
         let of = |rule: &str, culprit: &str| {
             json!({"findings": {"findings": [

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, process::Command, thread};
 
 use anyhow::{Context, Result, bail};
-use giulia_testkit::{Node, Otp, ZooProgram, misjudged, zoo};
+use giulia_testkit::{Node, Otp, ZooProgram, misjudged, zoo, zoo_container};
 use serde_json::Value;
 
 use super::{Options, verdict};
@@ -73,9 +73,14 @@ fn at_once(options: &Options, otp: &Otp, round: &[ZooProgram], mode: &str) -> Ve
 
 fn one(options: &Options, otp: &Otp, program: &ZooProgram, mode: &str) -> Result<Run> {
     let home = tempfile::tempdir().context("making a home")?;
+    let programs = [program.clone()];
+    let container = zoo_container(&programs).context("making a cgroup")?;
     let node =
         Node::builder(otp).name("zoo").args(program.flags.iter().map(String::as_str)).start();
-    node.zoo([program], mode);
+    if let Some(container) = &container {
+        container.enter(&node);
+    }
+    node.zoo(&programs, mode);
     let mut command = Command::new(&options.giulia);
     command.args(["check", node.name(), "--for", "10s", "--json"]);
     command.env_clear().env("HOME", home.path()).env("PATH", "/usr/bin:/bin");
@@ -87,7 +92,6 @@ fn one(options: &Options, otp: &Otp, program: &ZooProgram, mode: &str) -> Result
         bail!("giulia check: {}", String::from_utf8_lossy(&output.stderr));
     }
     let document: Value = serde_json::from_slice(&output.stdout).context("reading its answer")?;
-    let programs = [program.clone()];
     let wrong = misjudged(&programs, mode == "sick", otp.release, &document);
     if !wrong.is_empty() {
         keep(program, mode, &output.stdout)?;

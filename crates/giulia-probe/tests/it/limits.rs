@@ -1,82 +1,16 @@
 //! Nodes in cgroups with limits: the limits are told, and questions keep within them.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::PathBuf,
-    thread,
-    time::Duration,
-};
+use std::io::{self, Write as _};
 
 use giulia_model::Snapshot;
-use giulia_testkit::{Node, for_each_otp};
+use giulia_testkit::{Group, Limits, Node, for_each_otp};
 
 use crate::{ask, run};
 
-const ROOT: &str = "/sys/fs/cgroup";
-
-/// A group with a memory limit and a quota of 1.5 cores, and an unlimited one in it, where the
-/// node goes; removed on drop.
-struct Group {
-    outer: Vec<PathBuf>,
-}
-
-impl Group {
-    /// Or why this machine lets nobody make one.
-    fn make(name: &str, memory_bytes: u64) -> io::Result<Self> {
-        let is_second = fs::exists(format!("{ROOT}/cgroup.controllers"))?;
-        let name = format!("giulia-{name}-{}", std::process::id());
-        let folders: &[&str] = if is_second { &[""] } else { &["memory/", "cpu/"] };
-        let outer = folders.iter().map(|it| PathBuf::from(format!("{ROOT}/{it}{name}")));
-        let group = Self { outer: outer.collect() };
-        for outer in &group.outer {
-            fs::create_dir(outer)?;
-        }
-        if is_second {
-            fs::write(format!("{ROOT}/cgroup.subtree_control"), "+memory +cpu")?;
-            let [outer] = group.outer.as_slice() else { return Err(io::ErrorKind::Other.into()) };
-            fs::write(outer.join("memory.max"), memory_bytes.to_string())?;
-            fs::write(outer.join("cpu.max"), "150000 100000")?;
-            fs::write(outer.join("cgroup.subtree_control"), "+memory +cpu")?;
-        } else {
-            let [memory, cpu] = group.outer.as_slice() else {
-                return Err(io::ErrorKind::Other.into());
-            };
-            fs::write(memory.join("memory.limit_in_bytes"), memory_bytes.to_string())?;
-            fs::write(cpu.join("cpu.cfs_period_us"), "100000")?;
-            fs::write(cpu.join("cpu.cfs_quota_us"), "150000")?;
-        }
-        for outer in &group.outer {
-            fs::create_dir(outer.join("inner"))?;
-        }
-        Ok(group)
-    }
-
-    fn enter(&self, node: &Node) {
-        for outer in &self.outer {
-            fs::write(outer.join("inner/cgroup.procs"), node.os_pid().to_string()).unwrap();
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        for outer in &self.outer {
-            // A killed node leaves its group a moment after it is gone.
-            for _ in 0..100 {
-                let inner = outer.join("inner");
-                let is_gone = |it: &PathBuf| fs::remove_dir(it).is_ok() || !it.exists();
-                if is_gone(&inner) && is_gone(outer) {
-                    break;
-                }
-                thread::sleep(Duration::from_millis(20));
-            }
-        }
-    }
-}
-
-fn in_group(name: &str, memory_bytes: u64, test: impl Fn(&Group)) {
-    match Group::make(name, memory_bytes) {
+/// A group of so much memory and 1.5 cores.
+fn in_group(memory_bytes: u64, test: impl Fn(&Group)) {
+    let limits = Limits { memory_bytes: Some(memory_bytes), cpu_cores: Some(1.5) };
+    match Group::make(limits) {
         Ok(group) => test(&group),
         Err(why) => drop(writeln!(io::stderr(), "skipped: no cgroup can be made here: {why}")),
     }
@@ -89,7 +23,7 @@ fn missing<'a>(seen: &'a Snapshot, what: &str) -> Option<&'a str> {
 #[test]
 fn limits_of_a_parent_group_are_told() {
     for_each_otp("limits_of_a_parent_group_are_told", |otp| {
-        in_group("parent", 512 << 20, |group| {
+        in_group(512 << 20, |group| {
             let node = Node::builder(otp).start();
             group.enter(&node);
             for no_eval in [false, true] {
@@ -111,7 +45,7 @@ fn a_node_with_little_memory_left_is_sampled_and_not_ranked() {
     for_each_otp("a_node_with_little_memory_left_is_sampled_and_not_ranked", |otp| {
         let many = "[spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 12000)], ok";
         // Ranking 12,000 processes may take 39 MB, so 155 MB must be left for it.
-        in_group("little", 128 << 20, |group| {
+        in_group(128 << 20, |group| {
             let node = Node::builder(otp).start();
             group.enter(&node);
             node.eval(many);
@@ -123,7 +57,7 @@ fn a_node_with_little_memory_left_is_sampled_and_not_ranked() {
             assert!(seen.ets.is_some(), "{:?}", seen.not_seen);
             drop(node);
         });
-        in_group("enough", 1 << 30, |group| {
+        in_group(1 << 30, |group| {
             let node = Node::builder(otp).start();
             group.enter(&node);
             node.eval(many);

@@ -5,7 +5,9 @@
 
 use std::thread;
 
-use giulia_testkit::{Node, Otp, ZooProgram, live_enabled, misjudged, otp, record_live, zoo_nodes};
+use giulia_testkit::{
+    Node, Otp, ZooProgram, live_enabled, misjudged, otp, record_live, zoo_container, zoo_nodes,
+};
 use serde_json::Value;
 
 use crate::home::Home;
@@ -23,7 +25,17 @@ fn wrong(otp: &Otp, programs: &[ZooProgram], mode: &str) -> Vec<String> {
     for program in programs.iter().filter(|_| mode == "sick") {
         node = node.args(program.flags.iter().map(String::as_str));
     }
+    let container = match zoo_container(programs) {
+        Ok(container) => container,
+        Err(why) => {
+            eprintln!("skipped {}: no cgroup can be made here: {why}", programs[0].shares);
+            return Vec::new();
+        }
+    };
     let (node, home) = (node.start(), Home::new());
+    if let Some(container) = &container {
+        container.enter(&node);
+    }
     node.zoo(programs, mode);
     let output =
         home.to(&node, &["check", node.name(), "--for", "10s", "--json"]).output().unwrap();

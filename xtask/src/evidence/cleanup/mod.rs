@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use giulia_testkit::{Node, Otp};
+use giulia_testkit::{Group, Limits, Node, Otp};
 
 use super::{Options, median_and_max, verdict};
 
@@ -30,6 +30,9 @@ const GIVE_UP: Duration = Duration::from_mins(1);
 
 const MODES: [&str; 3] = ["counters", "times", "messages"];
 const VICTIMS: [&str; 4] = ["giulia", "custodian", "sentinel", "sink"];
+
+/// Of a node that is starved: 20 ms in each 100.
+const STARVED_CORES: f64 = 0.2;
 
 /// Longer than a run: whoever cleans up did not wait for it.
 const LONG_LEASE_MS: u64 = 60_000;
@@ -150,21 +153,25 @@ fn stopped(otp: &Otp, node: &Node) -> Result<bool> {
     Ok(clean_ms <= limit)
 }
 
-/// A node with twenty busy processes on one core that three other programs want too. It has no
-/// limit: the figure is the claim.
+/// A node with twenty busy processes and a fifth of a core. It has no limit: the figure is the claim.
 #[expect(clippy::print_stdout, reason = "figures are this program's data")]
 fn starved(otp: &Otp) -> Result<()> {
+    let limits = Limits { cpu_cores: Some(STARVED_CORES), ..Limits::default() };
+    let group = match Group::make(limits) {
+        Ok(group) => group,
+        Err(why) => {
+            println!(
+                "otp {}: starved: not measured, no cgroup can be made here: {why}",
+                otp.release
+            );
+            return Ok(());
+        }
+    };
     let node = Node::builder(otp).start();
     node.eval(&counted(PLANT));
     node.eval(&counted(LOOK));
     node.eval("[spawn(fun Loop() -> lists:seq(1, 1000), Loop() end) || _ <- lists:seq(1, 20)], ok");
-    pin(node.os_pid())?;
-    let mut others = Vec::new();
-    for _ in 0..3 {
-        let mut busy = Command::new("taskset");
-        busy.args(["-c", "0", "sh", "-c", "while :; do :; done"]);
-        others.push(Ended(spawn(&mut busy)?));
-    }
+    group.enter(&node);
     let mut holder = Holder::start(&node, "counters", LONG_LEASE_MS)?;
     let [modules, functions, spent_ms] = holder.armed.as_slice() else {
         bail!("{:?} is not what was armed", holder.armed);
@@ -174,9 +181,8 @@ fn starved(otp: &Otp) -> Result<()> {
     // Asking takes its time there, and is in the figure.
     let clean_ms = until_clean(&node)?;
     holder.end();
-    drop(others);
     println!(
-        "otp {}: one core, 3 other programs, 20 busy processes: {modules} of {MODULES} modules ({functions} functions) armed in {spent_ms} ms, giulia killed: clean after {clean_ms:.0} ms",
+        "otp {}: a quota of {STARVED_CORES} cores, 20 busy processes: {modules} of {MODULES} modules ({functions} functions) armed in {spent_ms} ms, giulia killed: clean after {clean_ms:.0} ms",
         otp.release
     );
     Ok(())
@@ -223,30 +229,6 @@ impl Drop for Holder {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// A program that does not outlive us.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-fn spawn(command: &mut Command) -> Result<Child> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("starting taskset")
-}
-
-/// All threads of a process on the first core.
-fn pin(pid: u32) -> Result<()> {
-    let pinned = Command::new("taskset")
-        .args(["-acp", "0", &pid.to_string()])
-        .stdout(Stdio::null())
-        .status()
-        .context("taskset")?;
-    if pinned.success() { Ok(()) } else { bail!("taskset cannot pin {pid}") }
 }
 
 fn signal(pid: u32, name: &str) -> Result<()> {

@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, watch};
 use self::suspects::Suspects;
 use crate::{
     Archive, Attempt, Bounds, Cancel, Error, EtsRatesRequest, ExplainRequest, FlameRequest,
-    MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, TraceRequest, TraceSort,
-    Watcher, observe::observe_with,
+    MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, SnapshotRequest, TraceRequest,
+    TraceSort, Watcher, observe::observe_with,
 };
 
 pub(crate) use picture::Painter;
@@ -41,6 +41,8 @@ const CALLS_WANTED: usize = 200;
 /// From a function that asks another machine to its callers: a request seldom passes more than a
 /// query, a schema and a context.
 const CALLERS_DEEP: usize = 3;
+/// Groups of processes that a sample of all of them tells.
+const TOP: usize = 20;
 /// Calls of `ets` are looked at for so long.
 const TABLES: Duration = Duration::from_secs(2);
 /// All of it together on a starved node; what is not asked by then is told.
@@ -205,6 +207,10 @@ impl Examiner<'_> {
         for subject in suspects.processes() {
             self.process(subject).await;
         }
+        // At the end, where those that became more are most of them.
+        if self.picture().is_ok_and(|it| knows_few(&it)) {
+            self.processes().await;
+        }
     }
 
     fn picture(&self) -> Result<Picture, Error> {
@@ -290,7 +296,13 @@ impl Examiner<'_> {
         let Some(bounds) = self.bounds(&what, CALLS + ARMING) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::explain(self.node, &request, attempt, Some(self.archive)).await {
-            Ok(seen) => {
+            Ok(mut seen) => {
+                if suspects::hides_caller(&seen) {
+                    if !suspects.has_stacks() {
+                        self.stacks(suspects).await;
+                    }
+                    seen.behind = suspects.behind(&seen.function);
+                }
                 suspects.explain(&seen);
                 self.keep(Answer::Explain(Box::new(seen)));
             }
@@ -320,6 +332,20 @@ impl Examiner<'_> {
         match crate::process(self.node, &request, attempt).await {
             Ok(seen) => self.keep(Answer::Process(Box::new(seen))),
             Err(error) => self.failed(&what, &error),
+        }
+    }
+
+    async fn processes(&mut self) {
+        let request = SnapshotRequest { window: None, top: TOP };
+        let what = "what all processes are";
+        let Some(bounds) = self.bounds(what, Duration::ZERO) else { return };
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match crate::snapshot(self.node, &request, attempt).await {
+            Ok(seen) => match seen.processes {
+                Some(it) => self.keep(Answer::Processes(Box::new(it))),
+                None => self.keep(not_seen(what, "the node did not say")),
+            },
+            Err(error) => self.failed(what, &error),
         }
     }
 
@@ -355,6 +381,12 @@ impl Examiner<'_> {
     fn failed(&mut self, what: &str, error: &Error) {
         self.keep(not_seen(what, &error.to_string()));
     }
+}
+
+/// Whether ticks know what fewer than half of the processes are: above 10,000 only the busy ones.
+fn knows_few(picture: &Picture) -> bool {
+    let last = picture.last.as_ref().ok().and_then(|it| it.processes.as_ref());
+    last.is_some_and(|it| it.group_coverage.asked < it.group_coverage.total / 2)
 }
 
 fn not_seen(what: &str, why: &str) -> Answer {

@@ -75,6 +75,7 @@ async fn look(
         explained: 0.0,
         calls: giulia_model::CallsSeen::default(),
         latency: None,
+        behind: Vec::new(),
         callers: Vec::new(),
         stability: None,
         cycles: None,

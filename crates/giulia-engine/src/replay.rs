@@ -108,6 +108,7 @@ fn answer(it: &Answer) -> String {
             it.reads_per_second, it.writes_per_second
         ),
         Answer::Process(it) => format!("the process {}", it.name),
+        Answer::Processes(_) => "what all processes are".to_owned(),
         Answer::Findings(it) => format!("findings: {} of all rules", it.findings.len()),
         Answer::NotSeen(it) => format!("not seen: {}: {}", it.what, it.why),
     }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EtsRates, Explain, Findings, Flame, Mailbox, NotSeen, ProcessDetail, Trace};
+use crate::{
+    EtsRates, Explain, Findings, Flame, Mailbox, NotSeen, ProcessDetail, Processes, Trace,
+};
 
 /// One answer: what was asked, and the whole document that came of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +22,8 @@ pub enum Answer {
     Ets(Box<EtsRates>),
     /// One process in depth.
     Process(Box<ProcessDetail>),
+    /// What all processes are, by a sample, where ticks know too few of them.
+    Processes(Box<Processes>),
     /// What all rules concluded then, with the predictions that a later session is held against.
     Findings(Box<Findings>),
     /// Something could not be asked.

@@ -38,6 +38,10 @@ pub struct Explain {
     pub latency: Option<Latency>,
     /// Who called it, the most frequent first.
     pub callers: Vec<Caller>,
+    /// Who stands behind a caller that is a loop of a library, the most frequent first; empty where
+    /// nobody asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<Behind>,
     /// Whether the same arguments gave the same results; absent without a call that returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
@@ -72,16 +76,32 @@ impl Explain {
     }
 
     /// The function in whose text most of the calls stand, and its share of them, 0 to 1; absent
-    /// where it is less than `least`, or the function itself.
+    /// where it is less than `least`, or the function itself. Where that is a loop of a library, it
+    /// is who stands behind it on the stacks, if they were asked for.
     pub fn only_caller(&self, least: f64) -> Option<(Mfa, f64)> {
         let outer = self.callers.first()?.function.as_ref()?.written_in();
         let is_it = |it: &&Caller| it.function.as_ref().is_some_and(|it| it.written_in() == outer);
         let by_it: u64 = self.callers.iter().filter(is_it).map(|it| it.calls).sum();
         let all: u64 = self.callers.iter().map(|it| it.calls).sum();
-        #[expect(clippy::cast_precision_loss, reason = "a sample has some hundred calls")]
-        let share = by_it as f64 / all.max(1) as f64;
+        let (outer, share) = match self.through(&outer) {
+            Some((behind, part)) => (behind.function.clone(), part * share(by_it, all)),
+            None => (outer, share(by_it, all)),
+        };
         (share >= least && outer != self.function).then_some((outer, share))
     }
+
+    /// Who is most often behind this loop of a library, and in what share of its stacks, 0 to 1.
+    pub fn through(&self, library: &Mfa) -> Option<(&Behind, f64)> {
+        let mut of_it = self.behind.iter().filter(|it| it.through == *library);
+        let all: u64 = of_it.clone().map(|it| it.samples).sum();
+        let most = of_it.next()?;
+        Some((most, share(most.samples, all)))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a sample has some hundred calls")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
 }
 
 /// What bytecode says of a function, beside what was seen.
@@ -229,6 +249,17 @@ pub struct Latency {
     pub mean_us: f64,
     /// Own code that took less than this is not told from tracing itself.
     pub resolution_us: f64,
+}
+
+/// Who stands behind a loop of a library, by stacks of processes that waited in the function.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Behind {
+    /// The function of the library that calls: `Enum.map/2`.
+    pub through: Mfa,
+    /// The first function above it that is of no library.
+    pub function: Mfa,
+    /// Stacks on which it stands there.
+    pub samples: u64,
 }
 
 /// Who called.

@@ -214,6 +214,8 @@ pub enum Source {
     Trace,
     /// A sample of the calls of a function.
     Explain,
+    /// Stacks of processes that waited.
+    Stacks,
     /// A sample of the messages of a process.
     Mailbox,
     /// Calls of `ets`.

@@ -61,8 +61,8 @@ pub use ets_rates::{
     Estimate, EtsAccess, EtsCaller, EtsFunction, EtsRates, EtsSample, EtsTableRate,
 };
 pub use explain::{
-    Caller, CallsSeen, Cycles, Explain, ExplainSample, ExplainVerdict, ExplainWritten, Latency,
-    ReadPrice, RestsOn, RestsOnKind, Stability,
+    Behind, Caller, CallsSeen, Cycles, Explain, ExplainSample, ExplainVerdict, ExplainWritten,
+    Latency, ReadPrice, RestsOn, RestsOnKind, Stability,
 };
 pub use finding::{
     Action, Checked, Culprit, CulpritKind, Effort, Evidence, Finding, FindingOutcome, Findings,

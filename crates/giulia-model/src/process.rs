@@ -81,6 +81,12 @@ pub struct ProcessGroup {
     pub mailbox_len: u64,
 }
 
+impl ProcessGroup {
+    /// The name under which those are summed up that nobody asked what they are: no group, and
+    /// nobody's name.
+    pub const NOT_LOOKED_AT: &'static str = "(not looked at)";
+}
+
 /// How much of a whole a figure rests on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {

@@ -13,7 +13,7 @@ const GROUPS_MAX: usize = 100;
 /// The first [`GROUPS_MAX`], and how many more there are.
 type Groups = (Vec<ProcessGroup>, u64);
 /// A group for those whom nobody asked what they are, and for whom no sample stands.
-pub(crate) const NOT_LOOKED_AT: &str = "(not looked at)";
+pub(crate) const NOT_LOOKED_AT: &str = ProcessGroup::NOT_LOOKED_AT;
 
 /// The noun from the look.
 pub(crate) fn processes(look: &Look, top: usize, window: Option<Window>) -> Processes {

@@ -37,7 +37,9 @@ pub(crate) fn worked(picture: &Picture) -> Result<Worked<'_>, Missing> {
     let rows = &work.by_initial_call.rows;
     let observer: f64 = rows.iter().filter(is_observer).map(|it| it.share).sum();
     let rest = (1.0 - observer).max(1e-9);
-    let others = rows.iter().filter(|it| !is_observer(it));
+    // Those that nobody looked at are no kind of process.
+    let is_kind = |it: &&Share| !is_observer(it) && it.name != ProcessGroup::NOT_LOOKED_AT;
+    let others = rows.iter().filter(is_kind);
     Ok(Worked {
         per_second: work.reductions_per_second * rest,
         groups: others.map(|it| (it, it.share / rest)).collect(),
@@ -140,7 +142,8 @@ pub(crate) fn grown(first: &Snapshot, last: &Snapshot) -> Option<(ProcessGroup, 
         let was = before.iter().find(|old| old.name == it.name).map_or(0, |old| old.processes);
         (it.clone(), it.processes.saturating_sub(was))
     };
-    after.iter().map(by).max_by_key(|it| it.1).filter(|it| it.1 > 0)
+    let known = after.iter().filter(|it| it.name != ProcessGroup::NOT_LOOKED_AT);
+    known.map(by).max_by_key(|it| it.1).filter(|it| it.1 > 0)
 }
 
 /// `64 MiB`: sizes in powers of 1024, as the tables of reports write them.

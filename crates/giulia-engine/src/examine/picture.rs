@@ -111,6 +111,8 @@ struct Folding {
     mailboxes: Vec<giulia_model::Mailbox>,
     ets_rates: Vec<giulia_model::EtsRates>,
     processes: Vec<giulia_model::ProcessDetail>,
+    /// What all of them are, by the last sample.
+    sampled: Option<giulia_model::Processes>,
     failed: Vec<NotSeen>,
 }
 
@@ -131,6 +133,7 @@ impl Folding {
             Answer::Mailbox(it) => push(&mut self.mailboxes, *it),
             Answer::Ets(it) => push(&mut self.ets_rates, *it),
             Answer::Process(it) => push(&mut self.processes, *it),
+            Answer::Processes(it) => self.sampled = Some(*it),
             // Stacks name suspects, and what was concluded then is concluded again.
             Answer::Flame(_) | Answer::Findings(_) => {}
             Answer::NotSeen(it) => push(&mut self.failed, it),
@@ -147,6 +150,11 @@ impl Folding {
             let facts = &picture.report.session.facts;
             self.first.node.clone_from(facts);
             self.last.node.clone_from(facts);
+            if let Some((last, sampled)) = self.last.processes.as_mut().zip(self.sampled) {
+                last.by_initial_call = sampled.by_initial_call;
+                last.by_initial_call_left_out = sampled.by_initial_call_left_out;
+                last.group_coverage = sampled.group_coverage;
+            }
             picture.first = Ok(self.first);
             picture.last = Ok(self.last);
             picture.over = Ok(self.over.finish());

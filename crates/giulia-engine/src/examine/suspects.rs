@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use giulia_model::{
-    EtsRates, EtsTableRate, Explain, Flame, FunctionPattern, Mailbox, Mfa, RestsOn, RestsOnKind,
-    Snapshot, Trace,
+    Behind, EtsRates, EtsTableRate, Explain, Flame, FlameStack, FunctionPattern, Mailbox, Mfa,
+    RestsOn, RestsOnKind, Snapshot, Trace,
 };
 use giulia_probe::Subject;
 use giulia_rules::Picture;
@@ -44,6 +44,10 @@ pub(super) struct Suspects {
     processes: Vec<String>,
     /// Functions that processes waited in, and how often.
     waited_in: BTreeMap<Mfa, u64>,
+    /// Of those, each that a library called: through which of its functions, for whom, how often.
+    behind: BTreeMap<Mfa, BTreeMap<(Mfa, Mfa), u64>>,
+    /// Whether stacks were looked at.
+    has_stacks: bool,
     modules: Vec<String>,
     functions: Vec<Mfa>,
     /// Functions that were counted, with their calls a second.
@@ -96,7 +100,9 @@ impl Suspects {
 
     /// Functions that processes wait in: the first few beyond the boundary.
     pub(super) fn stacks(&mut self, seen: &Flame) {
+        self.has_stacks = true;
         for stack in &seen.stacks {
+            self.through_libraries(stack);
             let own =
                 stack.stack.iter().map(|it| &it.function).filter(|it| !is_library(&it.module));
             for function in own.take(FRAMES) {
@@ -109,6 +115,41 @@ impl Suspects {
         for it in modules {
             self.module(it);
         }
+    }
+
+    fn through_libraries(&mut self, stack: &FlameStack) {
+        let mut frames = stack.stack.iter().map(|it| &it.function);
+        while let Some(inner) = frames.next() {
+            let above = frames.clone();
+            let Some(through) = above.clone().next().filter(|it| is_library(&it.module)) else {
+                continue;
+            };
+            let outer = above.into_iter().find(|it| !is_library(&it.module));
+            if let Some(outer) = outer.filter(|_| !is_library(&inner.module)) {
+                let places = self.behind.entry(inner.clone()).or_default();
+                *places.entry((through.written_in(), outer.written_in())).or_default() +=
+                    stack.samples;
+            }
+        }
+    }
+
+    /// Whether stacks were looked at.
+    pub(super) fn has_stacks(&self) -> bool {
+        self.has_stacks
+    }
+
+    /// Who stands behind libraries that call this function, most often first.
+    pub(super) fn behind(&self, inner: &Mfa) -> Vec<Behind> {
+        let places = self.behind.get(inner).into_iter().flatten();
+        let mut all: Vec<Behind> = places
+            .map(|((through, function), samples)| Behind {
+                through: through.clone(),
+                function: function.clone(),
+                samples: *samples,
+            })
+            .collect();
+        all.sort_by_key(|it| std::cmp::Reverse(it.samples));
+        all
     }
 
     /// The module behind a server, whose functions its clients call.
@@ -175,7 +216,7 @@ impl Suspects {
         let on = seen.rests_on.first().filter(is_server);
         self.rested_on.extend(on.map(|it| it.name.clone()));
         self.explained.insert(seen.function.clone());
-        if seen.other_machine().is_some_and(|it| it.1 >= FAR_SHARE * seen.explained) {
+        if asks_elsewhere(seen) {
             let caller = seen.only_caller(ONLY_CALLER).map(|it| it.0);
             let caller = caller.filter(|it| !is_library(&it.module));
             self.callers.extend(caller.map(|it| (seen.function.clone(), it)));
@@ -223,6 +264,16 @@ impl Suspects {
             self.modules.push(module);
         }
     }
+}
+
+/// Whether most of its explained time is spent at another machine.
+fn asks_elsewhere(seen: &Explain) -> bool {
+    seen.other_machine().is_some_and(|it| it.1 >= FAR_SHARE * seen.explained)
+}
+
+/// Whether a loop of a library is all that is known of who calls what asks another machine.
+pub(super) fn hides_caller(seen: &Explain) -> bool {
+    asks_elsewhere(seen) && seen.only_caller(ONLY_CALLER).is_some_and(|it| is_library(&it.0.module))
 }
 
 /// The first of each ranking, by pid: binaries, mailbox, memory, reductions.
@@ -281,7 +332,7 @@ const ELIXIR: &str = "
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{Caller, FlameStack, Frame, Report, RestsOn, Share, TracedFunction, Work};
+    use giulia_model::{Caller, Frame, Report, RestsOn, Share, TracedFunction, Work};
 
     use super::*;
 
@@ -334,6 +385,45 @@ mod tests {
         it.trace(&Trace { functions, ..Trace::default() });
         let functions: Vec<String> = it.functions().iter().map(ToString::to_string).collect();
         assert_eq!(functions, ["KV.Registry.lookup/2", "KV.Registry.create/2"]);
+    }
+
+    #[test]
+    fn who_is_behind_a_loop_of_a_library_stands_on_the_stacks() {
+        let mut it = Suspects::default();
+        let query = Mfa::new("db", "query", 1);
+        let of = |samples, outer: &[Frame]| {
+            let inner = [frame("prim_inet", "recv0"), frame("db", "query")];
+            let stack = [&inner[..], outer].concat();
+            FlameStack { samples, group: "a".to_owned(), stack, cut: false }
+        };
+        let map = frame("Elixir.Enum", "-map/2-lists^map/1-1-");
+        let order = frame("shop", "-order/1-fun-0-");
+        let stacks = vec![
+            of(30, &[map.clone(), map.clone(), order, frame("gen_server", "loop")]),
+            of(10, &[map, frame("cart", "all")]),
+            of(90, &[frame("gen_server", "loop"), frame("proc_lib", "init_p")]),
+        ];
+        let mut seen = Explain {
+            function: query.clone(),
+            rests_on: vec![RestsOn {
+                kind: RestsOnKind::Socket,
+                share_of_time: 0.9,
+                ..RestsOn::default()
+            }],
+            explained: 0.9,
+            callers: vec![Caller { function: Some(Mfa::new("Elixir.Enum", "map", 2)), calls: 200 }],
+            ..Explain::default()
+        };
+        assert!(hides_caller(&seen) && !it.has_stacks());
+        it.stacks(&Flame { stacks, ..Flame::default() });
+        seen.behind = it.behind(&query);
+        let told: Vec<(String, u64)> =
+            seen.behind.iter().map(|it| (it.function.to_string(), it.samples)).collect();
+        assert_eq!(told, [("shop:order/1".to_owned(), 30), ("cart:all/1".to_owned(), 10)]);
+        // Three of four are not nearly all.
+        assert_eq!(seen.only_caller(ONLY_CALLER), None);
+        let (outer, share) = seen.only_caller(0.7).unwrap();
+        assert_eq!((outer.to_string().as_str(), share), ("shop:order/1", 0.75));
     }
 
     #[test]

@@ -224,6 +224,7 @@ pub(crate) fn source(it: Source) -> &'static str {
         Source::SystemEvents => "system events",
         Source::Trace => "call counters",
         Source::Explain => "explain",
+        Source::Stacks => "stacks",
         Source::Mailbox => "mailbox",
         Source::Ets => "ets",
         Source::Process => "process",

@@ -129,10 +129,11 @@ fn found(picture: &Picture, inner: &Explain, peer: &str, calls: &Calls<'_>) -> F
             Evidence::new(format!("calls of {outer}"), outer_rate, "per_second", Source::Trace)
                 .over(window_ms),
             Evidence::new(
-                format!("of the calls of {} by {outer}", inner.function),
+                format!("of the calls of {} by {outer}{}", inner.function, through(inner)),
                 by_it,
                 "share",
-                Source::Explain,
+                // What a loop of a library hides, stacks tell.
+                if inner.behind.is_empty() { Source::Explain } else { Source::Stacks },
             )
             .from(CALLER_MIN.value),
             Evidence::new(
@@ -168,9 +169,14 @@ fn found(picture: &Picture, inner: &Explain, peer: &str, calls: &Calls<'_>) -> F
     }
 }
 
+/// The loop of a library that it is called from.
+fn through(inner: &Explain) -> String {
+    inner.behind.first().map_or(String::new(), |it| format!(" through {}", it.through))
+}
+
 #[cfg(test)]
 mod tests {
-    use giulia_model::{Caller, FindingOutcome, RestsOnKind};
+    use giulia_model::{Behind, Caller, FindingOutcome, RestsOnKind};
 
     use super::*;
     use crate::example::{check, explained, healthy, says, traced};
@@ -203,6 +209,21 @@ mod tests {
             check(&RULE, &with(20.0, &[("-order/1-lc$^0/1-0-", 200)]), FindingOutcome::Found);
         assert_eq!(said.culprits[0].name, "shop:order/1");
         assert!(said.why.contains("8 ms"), "{}", said.why);
+    }
+
+    #[test]
+    fn fires_on_who_is_behind_a_loop_of_a_library() {
+        let map = Mfa::new("lists", "map", 2);
+        let mut picture = with(20.0, &[]);
+        let inner = &mut picture.explains.as_mut().unwrap()[0];
+        inner.callers = vec![Caller { function: Some(map.clone()), calls: 200 }];
+        assert_eq!(says(&RULE, &picture).outcome, FindingOutcome::NotEnoughSeen);
+        let inner = &mut picture.explains.as_mut().unwrap()[0];
+        inner.behind = vec![Behind { through: map, function: order(), samples: 25 }];
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        assert_eq!(said.culprits[0].name, "shop:order/1");
+        let by = said.evidence.iter().find(|it| it.source == Source::Stacks).unwrap();
+        assert!(by.figure.ends_with("through lists:map/2"), "{}", by.figure);
     }
 
     #[test]

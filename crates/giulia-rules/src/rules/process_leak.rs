@@ -128,6 +128,15 @@ mod tests {
     }
 
     #[test]
+    fn names_nobody_for_those_that_nobody_looked_at() {
+        let mut picture = with(30_000, 60_000.0, Direction::Rising);
+        let last = picture.last.as_mut().unwrap().processes.as_mut().unwrap();
+        last.by_initial_call[0].name = ProcessGroup::NOT_LOOKED_AT.to_owned();
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        assert!(said.culprits.is_empty(), "{said:?}");
+    }
+
+    #[test]
     fn silent_on_as_many_as_before() {
         check(&RULE, &with(320, 0.0, Direction::Steady), FindingOutcome::Clear);
     }

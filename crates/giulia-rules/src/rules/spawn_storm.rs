@@ -45,7 +45,9 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     if per_second < SPAWNS_MIN.value || each > WORK_MAX.value {
         return Ok(Vec::new());
     }
-    let busiest = work.groups.first().filter(|it| it.1 >= 0.3).map(|it| it.0);
+    // The VM's own processes handle what a storm leaves behind, and spawn nothing.
+    let theirs = work.groups.iter().find(|it| !it.0.name.starts_with("erts_"));
+    let busiest = theirs.filter(|it| it.1 >= 0.3).map(|it| it.0);
     let who = busiest.map_or("nobody stands out among who works", |it| it.name.as_str());
     Ok(vec![Finding {
         culprits: busiest
@@ -114,6 +116,17 @@ mod tests {
     fn fires_on_a_process_for_each_line_of_a_file() {
         let said = check(&RULE, &with(10_000, 900_000.0), FindingOutcome::Found);
         assert_eq!(said.culprits[0].name, "shop_import:split/1");
+    }
+
+    #[test]
+    fn names_nobody_where_only_the_vm_was_seen_at_work() {
+        let mut picture = with(10_000, 900_000.0);
+        let work = picture.report.work.as_mut().unwrap();
+        work.by_initial_call.rows[0].name = "erts_dirty_process_signal_handler:start/0".to_owned();
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        assert!(
+            said.culprits.is_empty() && said.why.ends_with("nobody stands out among who works")
+        );
     }
 
     #[test]

@@ -76,11 +76,13 @@ const NODE: usize = 0;
 const GIULIA: usize = 1;
 /// Every operation that was due was begun.
 const KEPT_UP: &str = "not_begun=0 ";
+/// What is only there to be compared with.
+const BESIDE: Duration = Duration::from_secs(24);
 /// Half a second, in bins.
 const BETWEEN: usize = 25;
 
 /// What counters on all modules of the node cost it: CPU time for each 1,000 operations, in tens of
-/// seconds by `--runs`.
+/// seconds by `--runs`; times and messages beside them, for comparison.
 #[expect(clippy::print_stdout, reason = "figures are this program's data")]
 pub(super) fn counters(options: &Options) -> Result<()> {
     let (mut worst, mut kept_up) = (f64::NEG_INFINITY, true);
@@ -100,6 +102,19 @@ pub(super) fn counters(options: &Options) -> Result<()> {
         );
         kept_up &= said.contains(KEPT_UP);
         worst = f64::max(worst, found.percent.mean + found.percent.half);
+        for (title, what) in [("times", What::Times), ("messages", What::Messages)] {
+            // A load of its own: what these cost may be more than the node has left.
+            let load = kv.load(BESIDE.as_secs() + 12)?;
+            thread::sleep(Duration::from_secs(5));
+            let found = flag::measure(&kv, node, BESIDE, what)?;
+            println!(
+                "otp {}: {title} on the same functions in all processes: {} % more ({} comparisons), the load: {}",
+                otp.release,
+                found.percent,
+                found.compared,
+                load.result()?
+            );
+        }
     }
     verdict(
         kept_up && worst <= COUNTERS_MAX_PERCENT,

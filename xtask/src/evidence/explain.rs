@@ -116,12 +116,14 @@ struct Told {
     all: u32,
 }
 
+#[expect(clippy::print_stderr, reason = "how far it is is talk")]
 fn on(options: &Options, otp: &Otp) -> Result<Told> {
     let (node, _far) = nodes(otp);
     let mut told = Told::default();
-    for (base, truth) in &TRUTH {
-        for name in [(*base).to_owned(), format!("{base}_t")] {
-            for _ in 0..options.runs {
+    // All of them before any again: a run that is cut short has seen each as often.
+    for run in 1..=options.runs {
+        for (base, truth) in &TRUTH {
+            for name in [(*base).to_owned(), format!("{base}_t")] {
                 let seen = explain(options, &node, &name)?;
                 told.all += 1;
                 if !truth.iter().all(|it| it.is_told(&seen)) {
@@ -130,6 +132,13 @@ fn on(options: &Options, otp: &Otp) -> Result<Told> {
                 }
             }
         }
+        eprintln!(
+            "otp {}: run {run} of {}: {} of {} wrong so far",
+            otp.release,
+            options.runs,
+            told.wrong.len(),
+            told.all
+        );
     }
     let refused = explain(options, &node, "loop")?;
     told.all += 1;

@@ -12,6 +12,7 @@ mod fleet;
 mod flood;
 mod kill;
 mod nexus;
+mod nexus_check;
 mod observed;
 mod os;
 mod predictions;
@@ -109,6 +110,7 @@ const ALL: &[(&str, Run)] = &[
     ("explain", explain::run),
     ("flood", flood::run),
     ("nexus", nexus::run),
+    ("nexus-check", nexus_check::run),
     ("zoo", zoo::run),
     ("predictions", predictions::run),
 ];

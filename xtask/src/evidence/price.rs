@@ -14,23 +14,29 @@ use super::{Options, verdict};
 const COUNTER_MAX_NS: f64 = 10.0;
 
 const PLANTED: &str = r#"
-Forms = [begin {ok, Tokens, _} = erl_scan:string(Text), {ok, Form} = erl_parse:parse_form(Tokens), Form end
-         || Text <- ["-module(price_loop).", "-export([run/1, it/1]).", "it(K) -> K.",
-                     "run(0) -> ok; run(N) -> price_loop:it(N), run(N - 1)."]],
-{ok, Module, Code} = compile:forms(Forms),
-{module, Module} = code:load_binary(Module, "planted", Code)"#;
+Plant = fun(Name) ->
+    Forms = [begin {ok, Tokens, _} = erl_scan:string(Text), {ok, Form} = erl_parse:parse_form(Tokens), Form end
+             || Text <- ["-module(" ++ Name ++ ").", "-export([run/1, it/1]).", "it(K) -> K.",
+                         "run(0) -> ok; run(N) -> " ++ Name ++ ":it(N), run(N - 1)."]],
+    {ok, Module, Code} = compile:forms(Forms),
+    {module, Module} = code:load_binary(Module, "planted", Code)
+end,
+[Plant(Name) || Name <- ["price_loop", "price_never"]]"#;
 
 /// Arms by turns: `{Arm, Processes, Nanoseconds a call}`, the least of 20 turns. A turn is a
-/// millisecond, so that some of them fall between what else runs on the machine.
+/// millisecond, so that some of them fall between what else runs on the machine. `never` is the same
+/// loop in a module that is never armed: `off` against it is what disarming leaves.
 const MEASURE: &str = r"
 It = {price_loop, it, 1},
 Sink = spawn(fun Drain() -> receive _ -> Drain() end end),
-Arm = fun(off) -> ok;
+Arm = fun(never) -> ok;
+         (off) -> ok;
          (counters) -> erlang:trace_pattern(It, true, [call_count]);
          (times) -> erlang:trace_pattern(It, true, [call_time]);
          (messages) -> erlang:trace_pattern(It, [], [local])
       end,
-Disarm = fun(off) -> ok;
+Disarm = fun(never) -> ok;
+            (off) -> ok;
             (counters) -> erlang:trace_pattern(It, false, [call_count]);
             (times) -> erlang:trace_pattern(It, false, [call_time]);
             (messages) -> erlang:trace_pattern(It, false, [local])
@@ -38,9 +44,10 @@ Disarm = fun(off) -> ok;
 Calls = fun(messages) -> 2000; (times) -> 20000; (_) -> 200000 end,
 Run = fun(Name, Processes) ->
     N = Calls(Name),
+    Loop = case Name of never -> price_never; _ -> price_loop end,
     Arm(Name),
     Pids = [spawn_monitor(fun() -> receive go -> ok end,
-                                   Began = erlang:monotonic_time(nanosecond), price_loop:run(N),
+                                   Began = erlang:monotonic_time(nanosecond), Loop:run(N),
                                    exit({took, erlang:monotonic_time(nanosecond) - Began}) end)
             || _ <- lists:seq(1, Processes)],
     case Name =:= times orelse Name =:= messages of
@@ -53,7 +60,7 @@ Run = fun(Name, Processes) ->
     lists:max(Took) / N
 end,
 All = erlang:system_info(schedulers_online),
-Plans = [{Name, P} || P <- lists:usort([1, 2, All]), Name <- [off, counters, times, messages]],
+Plans = [{Name, P} || P <- lists:usort([1, 2, All]), Name <- [off, never, counters, times, messages]],
 Turns = [{Plan, Run(element(1, Plan), element(2, Plan))} || _ <- lists:seq(1, 20), Plan <- Plans],
 [{Name, P, round(10 * lists:min([Ns || {{Of, On}, Ns} <- Turns, Of =:= Name, On =:= P]))} || {Name, P} <- Plans]";
 
@@ -71,8 +78,9 @@ pub(super) fn run(options: &Options) -> Result<()> {
         for on in on {
             let off = ns("off", on);
             println!(
-                "otp {}, on one function at once {on}: {off:.1} ns a call; with a counter {:+.1}, with times {:+.0}, with messages {:+.0}",
+                "otp {}, on one function at once {on}: {off:.1} ns a call, {:+.1} against code that was never armed; with a counter {:+.1}, with times {:+.0}, with messages {:+.0}",
                 otp.release,
+                off - ns("never", on),
                 ns("counters", on) - off,
                 ns("times", on) - off,
                 ns("messages", on) - off,

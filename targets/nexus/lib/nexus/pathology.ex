@@ -5,7 +5,8 @@ defmodule Nexus.Pathology do
   Each grows with the requests and never shrinks: `mailbox_leak` sends a message that nobody
   reads, `binary_leak` keeps 128 bytes of 64 KB, `process_leak` leaves a process behind,
   `atom_growth` makes an atom (the VM ends at a million). `n_plus_one` is in the router: a
-  list of rows is read row by row.
+  list of rows is read row by row. `slow_registry` is in the registry that is a process: each
+  lookup takes it a millisecond, as one that asks somebody else.
   """
   use GenServer
 
@@ -24,6 +25,7 @@ defmodule Nexus.Pathology do
   defp suffer(:process_leak), do: spawn(fn -> Process.sleep(:infinity) end)
   defp suffer(:atom_growth), do: String.to_atom("request #{System.unique_integer([:positive])}")
   defp suffer(:n_plus_one), do: :ok
+  defp suffer(:slow_registry), do: :ok
 
   @impl true
   def init(:ok) do

@@ -1,7 +1,7 @@
 defmodule Nexus.Settings do
   @moduledoc "What the environment chooses; `scripts/nexus start` sets it."
 
-  @switches ~w(mailbox_leak n_plus_one binary_leak process_leak atom_growth)
+  @switches ~w(mailbox_leak n_plus_one binary_leak process_leak atom_growth slow_registry)
 
   @doc "Where the REST interface listens, on the loopback address."
   def http_port, do: integer("NEXUS_PORT", 4040)

@@ -4,7 +4,7 @@ defmodule Nexus.Registry.TableRegistry do
   use GenServer
   use Nexus.Counted
 
-  alias Nexus.Catalog
+  alias Nexus.{Catalog, Pathology}
 
   @doc "Starts the registry."
   def start_link(opts), do: GenServer.start_link(__MODULE__, opts, name: __MODULE__)
@@ -25,7 +25,10 @@ defmodule Nexus.Registry.TableRegistry do
   def init(_opts), do: {:ok, %{}}
 
   @impl true
-  def handle_call({:get, key}, _from, entries), do: {:reply, Map.get(entries, key), entries}
+  def handle_call({:get, key}, _from, entries) do
+    if Pathology.on?(:slow_registry), do: Process.sleep(1)
+    {:reply, Map.get(entries, key), entries}
+  end
 
   def handle_call({:put, key, entry}, _from, entries),
     do: {:reply, :ok, Map.put(entries, key, entry)}

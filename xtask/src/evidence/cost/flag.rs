@@ -1,6 +1,6 @@
-//! What a session leaves switched on between its ticks: the scheduler wall time flag, or counters on
-//! all modules of the node's application, held and let go every 300 ms by one process of the node
-//! while nothing else changes.
+//! What is left switched on: the scheduler wall time flag of a session, or counters, times or
+//! messages on all modules of the node's application, held and let go every 300 ms by one process
+//! of the node while nothing else changes.
 
 use std::{
     thread,
@@ -41,7 +41,19 @@ pub(super) enum What {
     /// `call_count` on every function of every module of the application, by the interface that all
     /// OTPs have; a session's counters are the same breakpoints.
     Counters,
+    /// `call_time` on the same functions, in all processes that are there.
+    Times,
+    /// A message for each call of them, to a process that throws it away.
+    Messages,
 }
+
+/// Throws messages away: native code, so that what is measured is sending and receiving them.
+const SINK: &str = r#"
+Forms = [begin {ok, Tokens, _} = erl_scan:string(Text), {ok, Form} = erl_parse:parse_form(Tokens), Form end
+         || Text <- ["-module(price_sink).", "-export([drain/0]).", "drain() -> receive _ -> drain() end."]],
+{ok, price_sink, Code} = compile:forms(Forms),
+{module, price_sink} = code:load_binary(price_sink, "planted", Code),
+spawn(price_sink, drain, [])."#;
 
 /// Compares for about so long.
 pub(super) fn measure(kv: &Kv, node: u32, lasting: Duration, what: What) -> Result<Flag> {
@@ -93,17 +105,15 @@ fn toggle(epmd_port: u16, cookie: String, rounds: usize, what: What) -> Result<V
         let mut target = Target::new("kv@127.0.0.1".parse()?);
         target.epmd_port = epmd_port;
         let connection = Connection::connect(&target, &Config::new(Cookie::new(cookie))).await?;
-        let (modules, most) = match what {
-            What::WallTime => (Vec::new(), TIMES),
-            What::Counters => (modules(&connection).await?, COUNTERS_TIMES),
-        };
+        let switch = Switch::ready(&connection, what).await?;
+        let most = if what == What::WallTime { TIMES } else { COUNTERS_TIMES };
         let mut at = Vec::new();
         let mut left = rounds;
         while left > 0 {
             let times = left.min(most);
             left -= times;
             let clock = clock(&connection).await?;
-            let held = hold(&connection, times, |on| step(&modules, on)).await?;
+            let held = hold(&connection, times, |on| switch.steps(on)).await?;
             at.extend(held.into_iter().map(clock));
         }
         Ok(at)
@@ -128,22 +138,70 @@ async fn clock(connection: &Connection) -> Result<impl Fn(i64) -> Instant> {
 /// A call of the node: module, function, arguments.
 type Step = (&'static str, &'static str, Vec<Term<'static>>);
 
-/// Switches it on or off: counters where there are modules, the flag where there are none.
-fn step(modules: &[Term<'static>], on: bool) -> Step {
-    if modules.is_empty() {
-        let flag = vec![Term::atom("scheduler_wall_time"), Term::boolean(on)];
-        return ("erlang", "system_flag", flag);
+/// What has to be known of the node to switch it on and off.
+struct Switch {
+    what: What,
+    modules: Vec<Term<'static>>,
+    sink: Option<Term<'static>>,
+}
+
+impl Switch {
+    async fn ready(connection: &Connection, what: What) -> Result<Self> {
+        let modules = if what == What::WallTime { Vec::new() } else { modules(connection).await? };
+        let sink = if what == What::Messages { Some(value(connection, SINK).await?) } else { None };
+        Ok(Self { what, modules, sink })
     }
-    let any = || Term::atom("_");
-    let patterns = modules.iter().map(|it| Term::tuple([it.clone(), any(), any()]));
-    let each = |it: Term<'static>| Term::list(modules.iter().map(|_| it.clone()));
-    let arguments = vec![
-        Term::export("erlang", "trace_pattern", 3),
-        Term::list(patterns),
-        each(Term::boolean(on)),
-        each(Term::list([Term::atom("call_count")])),
-    ];
-    ("lists", "zipwith3", arguments)
+
+    fn steps(&self, on: bool) -> Vec<Step> {
+        match self.what {
+            What::WallTime => {
+                let flag = vec![Term::atom("scheduler_wall_time"), Term::boolean(on)];
+                vec![("erlang", "system_flag", flag)]
+            }
+            What::Counters => vec![self.patterns("call_count", on)],
+            What::Times => vec![self.patterns("call_time", on), self.processes(on)],
+            What::Messages => vec![self.patterns("local", on), self.processes(on)],
+        }
+    }
+
+    fn patterns(&self, flag: &'static str, on: bool) -> Step {
+        let any = || Term::atom("_");
+        let patterns = self.modules.iter().map(|it| Term::tuple([it.clone(), any(), any()]));
+        let each = |it: Term<'static>| Term::list(self.modules.iter().map(|_| it.clone()));
+        let arguments = vec![
+            Term::export("erlang", "trace_pattern", 3),
+            Term::list(patterns),
+            each(Term::boolean(on)),
+            each(Term::list([Term::atom(flag)])),
+        ];
+        ("lists", "zipwith3", arguments)
+    }
+
+    fn processes(&self, on: bool) -> Step {
+        let mut flags = vec![Term::atom("call"), Term::atom("arity")];
+        let sink = self.sink.iter().filter(|_| on);
+        flags.extend(sink.map(|it| Term::tuple([Term::atom("tracer"), it.clone()])));
+        ("erlang", "trace", vec![Term::atom("existing"), Term::boolean(on), Term::list(flags)])
+    }
+}
+
+/// The value of Erlang expressions on the node, which is our own.
+async fn value(connection: &Connection, text: &str) -> Result<Term<'static>> {
+    let letters = Term::list(text.chars().map(|it| Term::int(i64::from(u32::from(it)))));
+    let mut last = letters;
+    // {ok, Tokens, _}, {ok, Expressions}, {value, Value, _}
+    for (module, function) in [("erl_scan", "string"), ("erl_parse", "parse_exprs")] {
+        let reply = connection.call(&Call::new(module, function, vec![last])).await?;
+        last = second(&reply.term()?).with_context(|| format!("{module}:{function}"))?;
+    }
+    let arguments = vec![last, Term::list(Vec::<Term<'static>>::new())];
+    let reply = connection.call(&Call::new("erl_eval", "exprs", arguments)).await?;
+    second(&reply.term()?).context("erl_eval:exprs")
+}
+
+fn second(tuple: &Term<'_>) -> Result<Term<'static>> {
+    let second = tuple.as_tuple().and_then(|it| it.get(1)).context("no tuple")?;
+    Ok(second.clone().into_owned())
 }
 
 /// Of the application that the node is there for.
@@ -162,12 +220,13 @@ async fn modules(connection: &Connection) -> Result<Vec<Term<'static>>> {
 async fn hold(
     connection: &Connection,
     times: usize,
-    step: impl Fn(bool) -> Step,
+    switch: impl Fn(bool) -> Vec<Step>,
 ) -> Result<Vec<i64>> {
     let half = i64::try_from(HALF.as_millis()).unwrap_or(i64::MAX);
     let mut steps: Vec<Step> = Vec::new();
+    let each = switch(true).len();
     for idx in 0..times * 2 {
-        steps.push(step(idx % 2 == 0));
+        steps.extend(switch(idx % 2 == 0));
         steps.push(("erlang", "monotonic_time", vec![Term::atom("microsecond")]));
         steps.push(("timer", "sleep", vec![Term::int(half)]));
     }
@@ -182,7 +241,7 @@ async fn hold(
     let reply = connection.call(&call).await?;
     let told = reply.term()?;
     let told = told.as_list().context("no list")?;
-    let times = told.iter().skip(1).step_by(3).map(|it| it.as_int().context("no time"));
+    let times = told.iter().skip(each).step_by(each + 2).map(|it| it.as_int().context("no time"));
     times.collect()
 }
 

@@ -55,7 +55,7 @@ use giulia_dist::{Call, Error, ErrorKind, SpawnOptions, term::Pid, term::Term};
 use giulia_model::Restored;
 use tokio::sync::{Mutex, mpsc};
 
-use crate::{Link, eval};
+use crate::{Link, eval, own_nodes::OwnSession};
 use actor::{Actor, Ask, Command, Shared};
 use events::Sink;
 
@@ -83,6 +83,8 @@ pub struct Keeper {
     commands: mpsc::UnboundedSender<Command>,
     /// Held while settings change, so that two do not make the same one.
     changing: Mutex<Option<Sink>>,
+    /// Trace sessions that it holds, by the name of their setting.
+    sessions: std::sync::Mutex<Vec<(String, OwnSession)>>,
     next_request: AtomicU64,
 }
 
@@ -166,6 +168,7 @@ impl Keeper {
             shared,
             commands,
             changing,
+            sessions: std::sync::Mutex::default(),
             next_request,
         })
     }
@@ -375,6 +378,10 @@ impl Keeper {
         part: Steps,
     ) -> Result<Vec<Term<'static>>, Error> {
         self.shared.add_part(name, id);
+        if part.makes_session() {
+            let peer = self.link.connection().peer().name.to_string();
+            self.sessions().push((name.to_owned(), self.link.own().session(&peer)));
+        }
         let (steps, undo) = (part.apply_term(), part.undo_term());
         let arm = |request| {
             let (request, id) = (Term::uint(request), Term::uint(id));
@@ -390,7 +397,12 @@ impl Keeper {
             setting::undone(&self.ask(disarm).await?)?;
         }
         self.shared.undone(name);
+        self.sessions().retain(|it| it.0 != name);
         Ok(())
+    }
+
+    fn sessions(&self) -> std::sync::MutexGuard<'_, Vec<(String, OwnSession)>> {
+        self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// One request to the custodian; the meter gets it with its whole time.

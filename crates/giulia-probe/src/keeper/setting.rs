@@ -174,6 +174,11 @@ impl Steps {
         parts.into_iter().map(part).collect()
     }
 
+    /// Whether a trace session begins with it.
+    pub(super) fn makes_session(&self) -> bool {
+        matches!(self.undo, Undo::OwnResult("trace", "session_destroy"))
+    }
+
     pub(super) fn apply_term(&self) -> Term<'static> {
         Term::list(self.apply.iter().map(Step::term))
     }

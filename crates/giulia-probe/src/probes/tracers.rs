@@ -80,10 +80,15 @@ pub async fn tracers(link: &Link) -> Result<Vec<String>, Error> {
     }
     if questions.len() > 9 {
         let sessions = answer::list(answer::term(&answers, 9)?)?;
+        let mut own = link.own().sessions_on(&link.connection().peer().name.to_string());
         for it in &sessions {
             let name = it.as_tuple().and_then(<[_]>::first).unwrap_or(it);
             if name.is_atom("giulia") {
-                // Of the keeper; whoever asks holds none.
+                // Of keepers: as many as ours hold are ours.
+                if own > 0 {
+                    own -= 1;
+                    continue;
+                }
                 found.push("another giulia observes it: the trace session `giulia` exists".into());
             } else if !name.is_atom("legacy") {
                 found.push(format!("the trace session `{name}` exists"));

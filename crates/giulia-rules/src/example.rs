@@ -47,6 +47,7 @@ pub(crate) fn healthy() -> Picture {
         ..Snapshot::default()
     };
     Picture {
+        unexplained: None,
         node,
         report,
         first: Ok(seen.clone()),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use giulia_model::{
-    EtsRates, Explain, Mailbox, Mfa, ProcessDetail, Report, Snapshot, Trace, TracedFunction,
+    EtsRates, Explain, Finding, Mailbox, Mfa, ProcessDetail, Report, Snapshot, Trace,
+    TracedFunction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,8 +42,10 @@ pub struct Picture {
     pub over: Part<Over>,
     /// Call counters, in the order in which they were counted. Never empty.
     pub traces: Part<Vec<Trace>>,
-    /// What functions rest on. Never empty.
+    /// What functions rest on, of those whose calls were sampled. Never empty.
     pub explains: Part<Vec<Explain>>,
+    /// The first function that was to be sampled and was not; nothing is clear beside it.
+    pub unexplained: Option<Missing>,
     /// What processes receive, how long they take and how long a message waits. Never empty.
     pub mailboxes: Part<Vec<Mailbox>>,
     /// How often tables are read and written, by whom. Never empty.
@@ -80,6 +83,7 @@ impl Picture {
             last: Err(no_tick()),
             over: Err(no_tick()),
             traces: Err(not_asked("call counters", format!("check {shown} --trace 'MODULE.*'"))),
+            unexplained: None,
             explains: Err(not_asked(
                 "what functions rest on",
                 format!("check {shown} --trace 'MODULE.*'"),
@@ -116,6 +120,18 @@ impl Picture {
     pub fn mailbox_of(&self, process: &str) -> Option<&Mailbox> {
         let all = self.mailboxes.as_ref().ok()?;
         all.iter().rev().find(|it| it.name == process || it.pid.0 == process)
+    }
+
+    /// What a rule found in samples of functions: nothing is clear only where each function was
+    /// sampled that was to be.
+    ///
+    /// # Errors
+    /// When nothing is found and a function was not sampled; with the reason.
+    pub fn of_samples(&self, found: Vec<Finding>) -> Result<Vec<Finding>, Missing> {
+        match &self.unexplained {
+            Some(missing) if found.is_empty() => Err(missing.clone()),
+            _ => Ok(found),
+        }
     }
 
     /// A process in depth, by its name or pid.

@@ -11,9 +11,13 @@ run(Mode) ->
     Limits = #{sync_mode_qlen => 200, drop_mode_qlen => 200, flush_qlen => 5000, burst_limit_enable => false},
     Config = #{config => Limits#{type => {device, Terminal}}, level => error},
     ok = logger:add_handler(?HANDLER, logger_std_h, Config),
+    %% These lines are nobody else's.
+    _ = logger:set_handler_config(default, level, critical),
     zoo_kit:children(24, ?MODULE, worker, [Mode]).
 
-stop() -> logger:remove_handler(?HANDLER).
+stop() ->
+    _ = logger:set_handler_config(default, level, all),
+    logger:remove_handler(?HANDLER).
 
 worker(sick) -> zoo_kit:every(10, fun line/0);
 worker(healthy) -> zoo_kit:every(5000, fun line/0).

@@ -133,7 +133,7 @@ impl OverFold {
         self.supervised = Some((at_ms, now));
     }
 
-    /// The highest number of a pid grows with each spawn, until the VM begins anew with a serial.
+    /// The highest number of a pid grows with each spawn.
     fn pids(&mut self, seen: &Snapshot) {
         let Some(processes) = &seen.processes else { return };
         let rows = processes.top_by_reductions.iter().chain(&processes.top_by_mailbox);
@@ -167,11 +167,14 @@ fn places(seen: &Supervision) -> Supervised {
     found
 }
 
-/// The 7 of `<0.7.0>`; none once numbers began anew.
+/// How many spawns came before this one, at least: the 7 of `<0.7.0>`, and the serial after it counts
+/// how often numbers began anew, which is after 32,768 on OTP 23 and not before on later ones.
 fn number(pid: &str) -> Option<u64> {
+    const NUMBERS_MIN: u64 = 1 << 15;
     let mut parts = pid.strip_prefix('<')?.strip_suffix('>')?.split('.');
     let (_, number, serial) = (parts.next()?, parts.next()?, parts.next()?);
-    number.parse().ok().filter(|_| serial == "0")
+    let serial: u64 = serial.parse().ok()?;
+    serial.checked_mul(NUMBERS_MIN)?.checked_add(number.parse().ok()?)
 }
 
 fn rate(name: &str, series: &Series) -> Option<RateOver> {
@@ -233,9 +236,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_pids_tell_until_they_begin_anew() {
+    fn numbers_of_pids_tell_how_many_came_before() {
         assert_eq!(number("<0.123.0>"), Some(123));
-        assert_eq!(number("<0.123.1>"), None);
+        assert_eq!(number("<0.123.3>"), Some(3 * 32_768 + 123));
+        assert_eq!(number("<0.1.18446744073709551615>"), None);
         assert_eq!(number("shop"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! From a stored session to the picture that rules look at: the same records give the same picture.
 
-use giulia_model::{Answer, NotSeen, Session, SessionTrace, Snapshot, Trace};
+use giulia_model::{Answer, ExplainVerdict, NotSeen, Session, SessionTrace, Snapshot, Trace};
 use giulia_rules::{Missing, Part, Picture};
 use giulia_store::Kind;
 
@@ -166,7 +166,20 @@ impl Folding {
         let failed = &self.failed;
         answered(&mut picture.traces, self.traces, failed, &["calls"]);
         // What is not counted names nothing to look at.
-        answered(&mut picture.explains, self.explains, failed, &["what", "calls"]);
+        let is_refused = |it: &giulia_model::Explain| it.verdict == ExplainVerdict::Refused;
+        let (refused, sampled): (Vec<_>, Vec<_>) = self.explains.into_iter().partition(is_refused);
+        picture.unexplained = failed.iter().find(|it| it.what.starts_with("what ")).map(|it| {
+            let ask = format!("giulia check {} --trace 'MODULE.*'", picture.node);
+            Missing::new(it.what.as_str(), it.why.as_str(), ask)
+        });
+        let has_sampled = !sampled.is_empty();
+        answered(&mut picture.explains, sampled, failed, &["what", "calls"]);
+        // A loop that was refused says nothing of what others wait for.
+        if let (false, Err(missing), Some(it)) =
+            (has_sampled || picture.unexplained.is_some(), &mut picture.explains, refused.first())
+        {
+            missing.why = it.why.clone().unwrap_or_default();
+        }
         answered(&mut picture.mailboxes, self.mailboxes, failed, &["messages"]);
         answered(&mut picture.ets_rates, self.ets_rates, failed, &["tables"]);
         answered(&mut picture.processes, self.processes, failed, &["the process"]);

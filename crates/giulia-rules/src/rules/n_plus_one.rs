@@ -41,7 +41,7 @@ const BEHAVIOURS: [&str; 4] = ["gen_server", "gen_statem", "gen_event", "proc_li
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
     picture.traces.as_ref().map_err(Clone::clone)?;
-    of_each(explains, |it| one(picture, it))
+    picture.of_samples(of_each(explains, |it| one(picture, it))?)
 }
 
 fn unexplained(picture: &Picture, mfa: &Mfa, why: Option<&str>) -> Missing {

@@ -52,7 +52,7 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
             said.extend(one(picture, explain, mailbox));
         }
     }
-    Ok(said)
+    picture.of_samples(said)
 }
 
 /// The process that a function waits for itself: nothing behind it took the time.

@@ -61,7 +61,7 @@ static REPEATED_MIN: Threshold = Threshold {
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
-    Ok(explains.iter().filter_map(|it| one(picture, it)).collect())
+    picture.of_samples(explains.iter().filter_map(|it| one(picture, it)).collect())
 }
 
 /// None for a function that does not go to another machine.
@@ -263,7 +263,7 @@ mod tests {
     use giulia_model::{FindingOutcome, RestsOnKind};
 
     use super::*;
-    use crate::example::{check, explained, healthy, lookup, traced};
+    use crate::example::{check, explained, healthy, lookup, says, traced};
 
     const PEER: &str = "tcp 127.0.0.1:5432";
 
@@ -303,6 +303,19 @@ mod tests {
         stability(&mut changes).changed = 60;
         let said = check(&RULE, &changes, FindingOutcome::Clear);
         assert!(said.why.contains("results change"), "{}", said.why);
+    }
+
+    /// What was not sampled may be what rests on the database.
+    #[test]
+    fn silent_only_where_each_function_was_sampled() {
+        let mut some = healthy();
+        some.explains = Ok(vec![explained(&lookup(), RestsOnKind::PersistentTerm, "", 1.0)]);
+        check(&RULE, &some, FindingOutcome::Clear);
+        some.unexplained = Some(Missing::new("what shop:order/1 rests on", "no time", "giulia"));
+        assert_eq!(says(&RULE, &some).outcome, FindingOutcome::NotEnoughSeen);
+        let mut found = with(126.0, 2_000.0);
+        found.unexplained = some.unexplained;
+        check(&RULE, &found, FindingOutcome::Found);
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     // Callers of a function wait for the same, so that one finding says it of all of them.
     let peer = waits.first().map(|it| it.peer);
     waits.retain(|it| Some(it.peer) == peer);
-    Ok(found(picture, &waits, busy.median).into_iter().collect())
+    picture.of_samples(found(picture, &waits, busy.median).into_iter().collect())
 }
 
 /// A function whose callers wait for another machine.

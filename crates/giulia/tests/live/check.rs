@@ -1,6 +1,6 @@
 //! An examination of a node that is ill, and of the session that it leaves.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use giulia_testkit::{Node, for_each_otp};
 use serde_json::Value;
@@ -49,6 +49,44 @@ fn a_node_near_its_limit_of_processes_is_not_dialled_for_closer_looks() {
             let why = unseen["why"].as_str().unwrap();
             assert!(why.contains("of at most 1024 processes at the last tick"), "{why}");
         }
+    });
+}
+
+/// From OTP 28 on a session holds a trace session for what the VM tells of itself, and each closer
+/// look comes over a connection of its own.
+#[test]
+fn a_check_does_not_take_itself_for_somebody_else_who_traces() {
+    for_each_otp("giulia::a_check_does_not_take_itself_for_somebody_else", |otp| {
+        let node = Node::builder(otp).eval(ILL).start();
+        let dir = tempfile::tempdir().unwrap();
+        let tracing = |name: &str| {
+            let store = dir.path().join(name);
+            let check = ["check", node.name(), "--for", "1s", "--trace", "lists", "--json"];
+            let (code, said, talk) =
+                run(&node, &store, &[&check[..], &["--timeout", "30s"]].concat());
+            assert_eq!(code, 0, "{talk}");
+            let said = document(&said);
+            let findings = said["findings"]["findings"].as_array().unwrap().clone();
+            findings.into_iter().find(|it| it["rule"] == "foreign_tracing").unwrap()
+        };
+        let alone = tracing("alone.db");
+        assert_eq!(alone["outcome"], "clear", "{alone:#}");
+        if otp.release < 28 {
+            return;
+        }
+        let mut other = Command::new(env!("CARGO_BIN_EXE_giulia"));
+        other.args(["observe", node.name(), "--for", "60s", "-q", "--store"]);
+        other.arg(dir.path().join("other.db")).env_clear().env("HOME", "/nowhere");
+        other.env("GIULIA_COOKIE", node.cookie());
+        other.env("ERL_EPMD_PORT", node.epmd_port().to_string());
+        let mut other = other.stdout(Stdio::null()).spawn().unwrap();
+        let armed = "(fun Wait() -> case [1 || {giulia, _} <- trace:session_info(all)] of
+             [] -> timer:sleep(20), Wait(); _ -> ok end end)()";
+        node.eval(armed);
+        let beside = tracing("beside.db");
+        drop(other.kill());
+        drop(other.wait());
+        assert_eq!(beside["outcome"], "found", "{beside:#}");
     });
 }
 

@@ -34,6 +34,7 @@ mod pattern;
 mod place;
 mod process;
 mod process_detail;
+mod profile;
 mod replay;
 mod report;
 mod samples;
@@ -84,6 +85,7 @@ pub use process::{Coverage, NameSource, Pid, ProcessGroup, ProcessRow, Processes
 pub use process_detail::{
     BinariesHeld, Heap, Keys, Neighbour, Neighbours, ProcessDetail, Shape, ShapePart,
 };
+pub use profile::{Profile, ProfileBoundary, ProfileCalls, ProfileChange, ProfileWindow};
 pub use replay::{Replay, ReplayRecord};
 pub use report::{
     Cost, Covered, Deleted, Direction, Gap, LimitOver, Live, LoggerShare, MailboxOver, NotSeenOver,

@@ -84,7 +84,7 @@ fn changed(it: &Profile, change: &ProfileChange) -> String {
             figure => format!("{figure}, at most that of {who}"),
         },
     };
-    format!("from {} on  {what}: {before} before, {after} then", clock(it, change.at_ms))
+    format!("from {} on  {what}, {before} before and {after} then", clock(it, change.at_ms))
 }
 
 fn figures(it: &Profile, page: &mut Page) {

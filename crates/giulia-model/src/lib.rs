@@ -85,7 +85,9 @@ pub use process::{Coverage, NameSource, Pid, ProcessGroup, ProcessRow, Processes
 pub use process_detail::{
     BinariesHeld, Heap, Keys, Neighbour, Neighbours, ProcessDetail, Shape, ShapePart,
 };
-pub use profile::{Profile, ProfileBoundary, ProfileCalls, ProfileChange, ProfileWindow};
+pub use profile::{
+    Profile, ProfileBoundary, ProfileCalls, ProfileChange, ProfileLooks, ProfileWindow,
+};
 pub use replay::{Replay, ReplayRecord};
 pub use report::{
     Cost, Covered, Deleted, Direction, Gap, LimitOver, Live, LoggerShare, MailboxOver, NotSeenOver,

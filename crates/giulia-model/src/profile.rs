@@ -52,14 +52,18 @@ pub struct ProfileWindow {
     pub ticks: u64,
     /// Ticks that were due in it by the interval of the session, and are not there.
     pub ticks_missed: u64,
-    /// Time that its ticks cover, in milliseconds: the base of rates and shares in `work`.
+    /// Time that the looks at all processes which ended in it cover, in milliseconds: the base of
+    /// rates and shares in `work`. More than the window where the look before came long before it.
     pub covered_ms: f64,
+    /// Those looks; absent where none ended in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks: Option<ProfileLooks>,
     /// Time without ticks that ended in it, in milliseconds.
     pub gaps_ms: u64,
     /// The same span by span; of very many, the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
-    /// Who used the reductions in it: by application, by initial call, by the module where the loop
+    /// Who used the reductions, by the looks in it: by application, by initial call, by the module where the loop
     /// of a process was written, by process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<Work>,
@@ -93,6 +97,20 @@ pub struct ProfileWindow {
     /// Marks left out.
     #[serde(default)]
     pub marks_left_out: u64,
+}
+
+/// Looks at all processes that ended in a window.
+///
+/// Where the node is large or busy, only every few ticks look at all processes and tables. A look
+/// is not split: it counts in the window in which it ends, whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProfileLooks {
+    /// Since when, in milliseconds from the start of the session.
+    pub from_ms: u64,
+    /// Until when, in milliseconds from the start of the session.
+    pub to_ms: u64,
+    /// How many.
+    pub looks: u64,
 }
 
 /// Calls by the readings of counters that ended in a window.
@@ -155,13 +173,14 @@ pub struct ProfileChange {
     pub who: Option<String>,
     /// In what: `share`, `cores`, `waiting`, `bytes`, `count`, `per_second`.
     pub unit: String,
-    /// The edge between the two windows, in milliseconds from the start of the session.
+    /// The edge behind the window before, in milliseconds from the start of the session.
     pub at_ms: u64,
-    /// The window after it, from 0.
+    /// The window in which it begins, from 0: the next one that has the figure.
     pub window: u64,
     /// In the window before.
     pub before: f64,
-    /// In the window after.
+    /// In the window in which it was all there: the one in which it begins, or, where it begins in
+    /// the middle of that, one of the next.
     pub after: f64,
     /// What it changes usually from one window to the next: the middle of all its other changes.
     pub usual: f64,

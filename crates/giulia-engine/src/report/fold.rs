@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use giulia_model::{
     Counts, Covered, Ended, EtsTables, Gap, HostFacts, Impact, LimitOver, LoggerShare, MailboxOver,
-    Mark, MarkKind, Memory, NotSeen, NotSeenOver, Processes, Report, Restored, Schedulers,
-    SchedulersOver, SeriesOver, Session, Snapshot, TableOver, TraceRecord, Work,
+    Mark, MarkKind, Memory, NotSeen, NotSeenOver, Processes, ProfileLooks, Report, Restored,
+    Schedulers, SchedulersOver, SeriesOver, Session, Snapshot, TableOver, TraceRecord, Work,
 };
 
 use super::{
@@ -64,6 +64,7 @@ pub(crate) struct Fold {
     tables: BTreeMap<TableKey, TableOver>,
     /// What was so at the edge where it began, of one that goes on after a cut.
     before: cut::Before,
+    looks: Option<ProfileLooks>,
     are_mailboxes_seen: bool,
     are_tables_seen: bool,
     first_marks: Vec<Mark>,
@@ -117,6 +118,7 @@ impl Fold {
             mailboxes: BTreeMap::new(),
             tables: BTreeMap::new(),
             before: cut::Before::default(),
+            looks: None,
             are_mailboxes_seen: false,
             are_tables_seen: false,
             first_marks: Vec::new(),
@@ -346,6 +348,7 @@ impl Fold {
         self.mailboxes(at_ms, seen);
         let Some((window, whole)) = seen.window.zip(seen.reductions.in_window) else { return };
         self.window.windows_ms += window.elapsed_ms;
+        self.look(at_ms, window.elapsed_ms);
         self.reductions = self.reductions.saturating_add(whole);
         self.sampled |= seen.ranking_coverage.sampled || seen.group_coverage.sampled;
         for it in &seen.by_application {

@@ -155,24 +155,24 @@ fn functions(windows: &[ProfileWindow], add: &mut impl FnMut(&Figure)) {
 
 /// The largest change in this direction, and how many times what is usual and least it is.
 fn jump(it: &Figure, sign: f64, windows: &[ProfileWindow]) -> Option<(f64, ProfileChange)> {
-    let edges: Vec<Option<f64>> = it
-        .values
+    // Windows that do not have the figure say nothing: those beside them are neighbours.
+    let values: Vec<(usize, f64)> =
+        it.values.iter().enumerate().filter_map(|(idx, it)| Some((idx, (*it)?))).collect();
+    let edges: Vec<f64> = values
         .windows(2)
         .map(|pair| match pair {
-            [Some(before), Some(after)] => Some((after - before) * sign),
-            _ => None,
+            [before, after] => (after.1 - before.1) * sign,
+            _ => 0.0,
         })
         .collect();
-    let known = edges.iter().enumerate().filter_map(|(idx, it)| Some((idx, (*it)?)));
-    let (largest, step) = known.max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let others = edges.iter().enumerate().filter(|(idx, _)| *idx != largest);
-    let others: Vec<f64> = others.filter_map(|(_, it)| it.map(f64::abs)).collect();
-    if others.len() + 1 < EDGES_MIN {
+    if edges.len() < EDGES_MIN {
         return None;
     }
-    let usual = median(others.into_iter())?;
+    let (largest, step) = edges.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let others = edges.iter().enumerate().filter(|(idx, _)| *idx != largest);
+    let usual = median(others.map(|it| it.1.abs()))?;
     let beyond = (NOISE_FACTOR * usual).max(it.least);
-    let is_beyond = |idx: usize| edges.get(idx).copied().flatten().is_some_and(|it| it > beyond);
+    let is_beyond = |idx: usize| edges.get(idx).is_some_and(|it| *it > beyond);
     if !is_beyond(largest) {
         return None;
     }
@@ -184,15 +184,15 @@ fn jump(it: &Figure, sign: f64, windows: &[ProfileWindow]) -> Option<(f64, Profi
     while is_beyond(last + 1) {
         last += 1;
     }
-    let value = |idx: usize| it.values.get(idx).copied().flatten();
+    let (before, begins) = (values.get(first)?, values.get(first + 1)?);
     let change = ProfileChange {
         figure: it.name.clone(),
         who: it.who.clone(),
         unit: it.unit.to_owned(),
-        at_ms: windows.get(first + 1)?.from_ms,
-        window: u64::try_from(first + 1).unwrap_or(u64::MAX),
-        before: value(first)?,
-        after: value(last + 1)?,
+        at_ms: windows.get(before.0 + 1)?.from_ms,
+        window: u64::try_from(begins.0).unwrap_or(u64::MAX),
+        before: before.1,
+        after: values.get(last + 1)?.1,
         usual,
     };
     Some((step / beyond, change))
@@ -265,6 +265,15 @@ mod tests {
         let it = told(&of_memory(&[50, 50, 50, 80, 150, 150, 150]));
         let mb = |it: f64| it * 1_048_576.0;
         assert_eq!(it, [("memory: total".to_owned(), 30_000, mb(50.0), mb(150.0))]);
+    }
+
+    #[test]
+    fn windows_without_the_figure_are_looked_through() {
+        let mut windows = of_memory(&[50, 0, 50, 0, 50, 0, 90, 90]);
+        windows.iter_mut().for_each(|it| it.memory.retain(|it| it.last > 0));
+        let mb = |it: f64| it * 1_048_576.0;
+        let it = told(&windows);
+        assert_eq!(it, [("memory: total".to_owned(), 50_000, mb(50.0), mb(90.0))]);
     }
 
     #[test]

@@ -244,7 +244,10 @@ fn absent(windows: &[ProfileWindow], not_seen: &mut Vec<NotSeenOver>, plan: &Pla
     } else {
         "nothing was counted; `giulia observe NODE --trace PATTERN` counts calls"
     };
-    let work = "rates and shares need two ticks in a row";
+    let work = "no look at all processes ended in these windows, or none that has one before it; \
+                only every few ticks look where that is dear, and a longer --window holds one";
+    let tables = "no look at them ended in these windows; only every few ticks look where that is \
+                  dear, and a longer --window holds one";
     let unseen = "none of their ticks has it";
     let closely = "no function was looked at closely in them; `giulia check NODE` does that";
     let parts: [(&str, &str, fn(&ProfileWindow) -> bool); 8] = [
@@ -253,8 +256,8 @@ fn absent(windows: &[ProfileWindow], not_seen: &mut Vec<NotSeenOver>, plan: &Pla
         ("schedulers", unseen, |it| it.schedulers.is_none()),
         ("memory", unseen, |it| it.memory.is_empty()),
         ("limits", unseen, |it| it.limits.is_empty()),
-        ("mailboxes", unseen, |it| it.mailboxes.is_none()),
-        ("ETS tables", unseen, |it| it.ets.is_none()),
+        ("mailboxes", tables, |it| it.mailboxes.is_none()),
+        ("ETS tables", tables, |it| it.ets.is_none()),
         ("boundaries", closely, |it| it.boundaries.is_empty()),
     ];
     for (what, why, is_absent) in parts {

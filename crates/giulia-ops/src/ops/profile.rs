@@ -58,9 +58,10 @@ somebody looked closely; and what jumped most from one window to the next, where
 it changes anyway.
 
 A tick stands for the time since the tick before and is never split, so windows begin and end with \
-ticks, and no window is shorter than a tick. A reading of counters that spans an edge counts in the \
-window in which it ends, with its own times. What was not seen in a window is absent there. Sums \
-over all windows are those of the report. A session that is being recorded reads up to now.
+ticks, and no window is shorter than a tick. A look at all processes (where that is dear, only every \
+few ticks look) and a reading of counters count in the window in which they end, whole, with their \
+own times. What was not seen in a window is absent there. Sums over all windows are those of the \
+report. A session that is being recorded reads up to now.
 
 Examples:
   giulia profile                              the newest session in at most 60 windows

@@ -11,8 +11,8 @@ use crate::{
     trace::{planted, wait_until_counted},
 };
 
-/// In windows of three ticks.
-const WINDOW: &[&str] = &["--window", "600ms", "--top", "20", "--json"];
+/// In windows of two ticks.
+const WINDOW: &[&str] = &["--window", "1s", "--top", "20", "--json"];
 
 fn profile(home: &Home, session: &str, more: &[&str]) -> Value {
     serde_json::from_str(&home.out(&[&["profile", session], more].concat())).unwrap()
@@ -71,43 +71,48 @@ fn is_whole(profile: &Value, report: &Value) {
 fn a_load_that_begins_in_the_middle_is_in_its_window_and_windows_are_the_report() {
     for_each_otp("giulia::a_load_that_begins_in_the_middle_is_in_its_window", |otp| {
         let (node, home) = (planted(otp), Home::new());
-        let args = ["observe", node.name(), "--every", "200ms", "--name", "loaded"];
+        let args = ["observe", node.name(), "--every", "500ms", "--name", "loaded"];
         let counted = ["--trace", "plant_*", "--budget", "100%"];
         let child = spawned(home.to(&node, &[&args[..], &counted].concat()));
         wait_until_counted(&node, "plant_one");
-        home.wait_for_ticks(25);
+        home.wait_for_ticks(18);
         let (before_ms, running) = (elapsed_ms(&home), profile(&home, "last", WINDOW));
         assert_eq!(running["running"], true);
         assert!(windows(&running).len() >= 4, "{running:#}");
         assert_eq!(share(windows(&running).last().unwrap(), "plant_one:run/2"), 0.0);
         node.eval("register(busy, spawn(plant_one, run, [1, 1 bsl 40])), ok");
         // What is recorded when this returns was made by then; some of a tick is on its way.
-        let after_ms = elapsed_ms(&home) + 400;
-        thread::sleep(Duration::from_secs(4));
+        let after_ms = elapsed_ms(&home) + 1000;
+        thread::sleep(Duration::from_secs(7));
+        let until_ms = elapsed_ms(&home);
         node.eval("exit(whereis(busy), kill), ok");
         signal(&child, "-INT");
         told(&child.wait_with_output().unwrap(), 0);
 
         let (report, it) = (home.report("loaded"), profile(&home, "loaded", WINDOW));
         is_whole(&it, &report);
-        let ends = |edge: &'static str| move |it: &&Value| it[edge].as_u64().unwrap();
-        let (to, from) = (ends("to_ms"), ends("from_ms"));
-        let early = windows(&it).iter().filter(|it| to(it) <= before_ms);
+        // Where looking is dear, not every tick looks at all processes: what a look says is of the
+        // time since the one before.
+        let looked = windows(&it).iter().filter(|it| it["looks"].is_object());
+        let looked: Vec<_> = looked.collect();
+        let at = |it: &Value, edge: &str| it["looks"][edge].as_u64().unwrap();
+        let early = looked.iter().filter(|it| at(it, "to_ms") <= before_ms);
         let early: Vec<_> = early.collect();
-        assert!(early.len() >= 4, "{it:#}");
+        assert!(early.len() >= 2, "{it:#}");
         for window in early {
             assert_eq!(share(window, "plant_one:run/2"), 0.0, "{window:#}");
-            assert_eq!(calls(std::slice::from_ref(window), "plant_one", "take"), 0);
+            assert_eq!(calls(&[(**window).clone()], "plant_one", "take"), 0);
         }
-        // The last one has its end, too.
-        let late: Vec<_> = windows(&it).iter().filter(|it| from(it) >= after_ms).collect();
-        assert!(late.len() >= 3, "{after_ms}: {it:#}");
-        for window in &late[..late.len() - 2] {
+        let is_late = |it: &&&Value| at(it, "from_ms") >= after_ms && at(it, "to_ms") <= until_ms;
+        let late: Vec<_> = looked.iter().filter(is_late).collect();
+        assert!(!late.is_empty(), "{after_ms} {until_ms}: {it:#}");
+        for window in &late {
             assert!(share(window, "plant_one:run/2") > 0.5, "{window:#}");
         }
         // Counters are read more seldom than ticks come where reading them takes long.
-        let called = late.iter().map(|it| calls(std::slice::from_ref(it), "plant_one", "take"));
-        assert!(called.sum::<u64>() > 1000, "{it:#}");
+        let is_late = |it: &&Value| it["from_ms"].as_u64() >= Some(after_ms);
+        let late: Vec<_> = windows(&it).iter().filter(is_late).cloned().collect();
+        assert!(calls(&late, "plant_one", "take") > 1000, "{it:#}");
         let changes = it["changes"].as_array().unwrap();
         let is_it =
             |it: &&Value| it["figure"] == "reductions of a group" && it["who"] == "plant_one:run/2";
@@ -115,10 +120,10 @@ fn a_load_that_begins_in_the_middle_is_in_its_window_and_windows_are_the_report(
         let begun = changes.iter().filter(is_it).find(is_rise);
         let begun = begun.unwrap_or_else(|| panic!("no begin of the load in {changes:#?}"));
         // From the edge before the load up to that before it was all there.
-        let begins = before_ms.saturating_sub(800)..=after_ms;
+        let begins = before_ms.saturating_sub(3000)..=after_ms;
         assert!(begins.contains(&begun["at_ms"].as_u64().unwrap()), "{begins:?}: {begun:#}");
 
-        let text = home.out(&["profile", "loaded", "--window", "600ms"]);
+        let text = home.out(&["profile", "loaded", "--window", "1s"]);
         assert!(text.contains("What changed most") && text.contains("plant_one:run/2"), "{text}");
         let page = home.path().join("loaded.html");
         home.out(&["profile", "loaded", "-q", "-o", page.to_str().unwrap()]);
@@ -133,6 +138,6 @@ fn a_load_that_begins_in_the_middle_is_in_its_window_and_windows_are_the_report(
         assert_eq!(there, it);
         // What does not fit is told with what does.
         let (_, talk) = told(&home.giulia(&["profile", "--window", "100ms"]).output().unwrap(), 2);
-        assert!(talk.contains("take --window 200ms or more"), "{talk}");
+        assert!(talk.contains("take --window 500ms or more"), "{talk}");
     });
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use giulia_model::{NotSeenOver, ProfileCalls, ProfileWindow, SessionTrace};
+use giulia_model::{NotSeenOver, ProfileCalls, ProfileLooks, ProfileWindow, SessionTrace};
 
 use super::{FOLLOWED_MAX, Fold, TableKey, changed, directed, longest};
 
@@ -71,6 +71,19 @@ impl Fold {
         Before { at_ms: self.last_tick_ms.unwrap_or_default(), mailboxes, tables }
     }
 
+    /// A look at all processes that ends now and is of the time before.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a time that passed, in whole milliseconds"
+    )]
+    pub(super) fn look(&mut self, at_ms: u64, elapsed_ms: f64) {
+        let from_ms = at_ms.saturating_sub(elapsed_ms.round() as u64);
+        let looks = self.looks.get_or_insert(ProfileLooks { from_ms, to_ms: at_ms, looks: 0 });
+        looks.to_ms = at_ms;
+        looks.looks += 1;
+    }
+
     /// The last gap, where the session ended long after its last tick.
     pub(in crate::report) fn end(&mut self) {
         self.gap_until(self.last_mark_ms);
@@ -112,6 +125,7 @@ impl Fold {
             ticks: self.window.ticks,
             ticks_missed: 0,
             covered_ms: self.window.windows_ms,
+            looks: self.looks,
             gaps_ms: self.window.gaps_ms,
             gaps,
             work,

@@ -68,18 +68,18 @@ fn plain(windows: &[ProfileWindow], add: &mut impl FnMut(&Figure)) {
     let calls = of("calls", "per_second", &|it| Some(it.calls.as_ref()?.calls_per_s));
     add(&with_part(calls));
     for name in names(windows.iter().flat_map(|it| &it.memory).map(|it| it.name.as_str())) {
-        let last = |it: &ProfileWindow| {
+        let at_end = |it: &ProfileWindow| {
             it.memory.iter().find(|it| it.name == name).map(|it| as_f64(it.last))
         };
-        let figure = of(&format!("memory: {name}"), "bytes", &last);
+        let figure = of(&format!("memory: {name}"), "bytes", &at_end);
         let least = (most(&figure) * CHANGE_MIN).max(BYTES_MIN);
         add(&Figure { least, ..figure });
     }
     for name in names(windows.iter().flat_map(|it| &it.limits).map(|it| it.name.as_str())) {
-        let last = |it: &ProfileWindow| {
+        let at_end = |it: &ProfileWindow| {
             it.limits.iter().find(|it| it.name == name).map(|it| as_f64(it.last))
         };
-        let figure = of(&name, "count", &last);
+        let figure = of(&name, "count", &at_end);
         let least = (most(&figure) * CHANGE_MIN).max(COUNT_MIN);
         add(&Figure { least, ..figure });
     }

@@ -22,6 +22,7 @@ const ROUND_MS: &[u64] = &[
 
 /// Windows of a session.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "a unit stands at the end of a name")]
 pub(super) struct Plan {
     pub(super) every_ms: u64,
     pub(super) window_ms: u64,

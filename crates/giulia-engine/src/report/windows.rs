@@ -228,6 +228,9 @@ fn boundary(at_ms: u64, it: &Explain) -> ProfileBoundary {
     }
 }
 
+/// A part of a window, why it may be absent, and whether it is.
+type Part<'a> = (&'a str, &'a str, fn(&ProfileWindow) -> bool);
+
 /// Why parts are absent, where no tick said it.
 fn absent(windows: &[ProfileWindow], not_seen: &mut Vec<NotSeenOver>, plan: &Plan) {
     let mut add = |what: &str, why: &str, ticks: u64| {
@@ -250,7 +253,7 @@ fn absent(windows: &[ProfileWindow], not_seen: &mut Vec<NotSeenOver>, plan: &Pla
                   dear, and a longer --window holds one";
     let unseen = "none of their ticks has it";
     let closely = "no function was looked at closely in them; `giulia check NODE` does that";
-    let parts: [(&str, &str, fn(&ProfileWindow) -> bool); 8] = [
+    let parts: [Part<'_>; 8] = [
         ("work", work, |it| it.work.is_none()),
         ("calls of functions", calls, |it| it.calls.is_none()),
         ("schedulers", unseen, |it| it.schedulers.is_none()),

@@ -158,6 +158,8 @@ fn who(it: &Profile, page: &mut Page) {
         ];
         if is_counted {
             let hottest = window.calls.as_ref().and_then(|it| it.functions.first());
+            // One whose own time was measured here is a row, also where no reading counted it.
+            let hottest = hottest.filter(|it| it.calls != Some(0));
             let per_s = hottest.and_then(|it| it.calls_per_s).map(units::rate);
             row.extend([known(hottest.map(|it| it.mfa().to_string())), known(per_s)]);
         }
@@ -239,7 +241,7 @@ fn not_seen(it: &Profile, page: &mut Page) {
         let ticks = match part.ticks {
             0 => String::new(),
             some if some >= all => String::new(),
-            1 => " (in windows with 1 tick)".to_owned(),
+            1 => " (in 1 tick)".to_owned(),
             some => format!(" (in {} ticks)", units::count(some)),
         };
         page.item(Style::Dim, format!("{}: {}{ticks}", part.it.what, part.it.why));

@@ -42,6 +42,8 @@ pub enum ErrorKind {
     Project,
     /// The command to watch cannot be run.
     Workload,
+    /// Windows of this length do not fit the session.
+    Window,
 }
 
 impl Error {

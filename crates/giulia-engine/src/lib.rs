@@ -78,7 +78,7 @@ pub use project::{
 };
 pub use prune::{Keep, prune};
 pub use replay::replay;
-pub use report::{report, report_and_picture, session_trace};
+pub use report::{ProfileRequest, profile, report, report_and_picture, session_trace};
 pub use sessions::{Archive, delete, export, import, sessions};
 pub use snapshot::{SnapshotRequest, snapshot};
 pub use trace::{CountRequest, SampleRequest, TraceRequest, TraceSort, sample_calls, trace};

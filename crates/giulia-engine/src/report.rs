@@ -2,15 +2,19 @@
 
 pub(crate) mod calls;
 mod fold;
+mod jumps;
 mod logger;
+mod plan;
 pub(crate) mod series;
 mod tally;
+mod windows;
 
 use giulia_model::{Answer, Mark, NotSeen, Report, SessionTrace, Snapshot, TraceRecord};
 use giulia_rules::Picture;
 use giulia_store::{Kind, Record, Store};
 
 pub(crate) use self::fold::Fold;
+pub use self::windows::{ProfileRequest, profile};
 use crate::{
     Archive, Error,
     examine::Painter,
@@ -21,7 +25,7 @@ use crate::{
 const PAGE: usize = 200;
 
 /// A record that was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Told {
     Tick(Box<Snapshot>),
     Mark(Mark),

@@ -34,6 +34,7 @@ mod pattern;
 mod place;
 mod process;
 mod process_detail;
+mod profile;
 mod replay;
 mod report;
 mod samples;
@@ -83,6 +84,9 @@ pub use place::{ModuleCode, Place, PlacedFunction};
 pub use process::{Coverage, NameSource, Pid, ProcessGroup, ProcessRow, Processes};
 pub use process_detail::{
     BinariesHeld, Heap, Keys, Neighbour, Neighbours, ProcessDetail, Shape, ShapePart,
+};
+pub use profile::{
+    Profile, ProfileBoundary, ProfileCalls, ProfileChange, ProfileLooks, ProfileWindow,
 };
 pub use replay::{Replay, ReplayRecord};
 pub use report::{

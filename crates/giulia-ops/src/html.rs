@@ -1,9 +1,9 @@
-//! A report as one HTML file that needs no network: charts, the pages that text and Markdown show,
-//! and below them every figure of the document.
+//! A report, or a profile, as one HTML file that needs no network: charts, the pages that text and
+//! Markdown show, and below them every figure of the document.
 
 use std::fmt::Write as _;
 
-use giulia_model::{Report, SeriesOver};
+use giulia_model::{Profile, ProfileWindow, Report, SeriesOver, SeriesPoint};
 use serde_json::Value;
 
 use crate::{
@@ -20,18 +20,55 @@ const HEIGHT: f64 = 110.0;
 /// How deep a document nests; ours nest to nine.
 const DEPTH_MAX: usize = 32;
 
-/// The whole file.
+/// A report as a whole file.
 pub(crate) fn report(it: &Report) -> Vec<u8> {
-    let mut page = HEAD.replace("TITLE", &escaped(&format!("giulia: {}", it.session.name)));
+    let document = serde_json::to_value(it).unwrap_or_default();
+    file(&it.session.name, &it.series, &text::report(it).html(), &document)
+}
+
+/// A profile as a whole file: a point of a chart is a window.
+pub(crate) fn profile(it: &Profile) -> Vec<u8> {
+    let document = serde_json::to_value(it).unwrap_or_default();
+    file(&it.session.name, &by_window(it), &text::profile(it).html(), &document)
+}
+
+fn by_window(it: &Profile) -> Vec<SeriesOver> {
+    let of = |name: &str, unit: &str, get: &dyn Fn(&ProfileWindow) -> Option<f64>| SeriesOver {
+        name: name.to_owned(),
+        unit: unit.to_owned(),
+        points: it
+            .windows
+            .iter()
+            .filter_map(|it| Some(SeriesPoint { at_ms: it.to_ms, value: get(it)? }))
+            .collect(),
+    };
+    let total =
+        |it: &ProfileWindow| it.memory.iter().find(|it| it.name == "total").map(|it| it.last);
+    let mailbox = |it: &ProfileWindow| {
+        it.mailboxes.as_ref().map(|it| as_f64(it.first().map_or(0, |it| it.max)))
+    };
+    vec![
+        of("schedulers busy", "share", &|it| Some(it.schedulers.as_ref()?.utilisation?.median)),
+        of("CPU of the VM", "cores", &|it| Some(it.work.as_ref()?.cpu_cores?.median)),
+        of("reductions", "per_second", &|it| Some(it.work.as_ref()?.reductions_per_second)),
+        of("run queue", "waiting", &|it| Some(it.schedulers.as_ref()?.run_queue.median)),
+        of("memory: total", "bytes", &|it| total(it).map(as_f64)),
+        of("longest mailbox", "count", &mailbox),
+        of("calls", "per_second", &|it| Some(it.calls.as_ref()?.calls_per_s)),
+    ]
+}
+
+/// Charts, the page, and every figure below.
+fn file(name: &str, all: &[SeriesOver], shown: &str, document: &Value) -> Vec<u8> {
+    let mut page = HEAD.replace("TITLE", &escaped(&format!("giulia: {name}")));
     page.push_str("<section class=\"charts\">\n");
-    for series in it.series.iter().filter(|it| it.points.len() > 1) {
+    for series in all.iter().filter(|it| it.points.len() > 1) {
         chart(series, &mut page);
     }
     page.push_str("</section>\n<main>\n");
-    page.push_str(&text::report(it).html());
+    page.push_str(shown);
     page.push_str("</main>\n<section class=\"all\">\n<h2>Every figure</h2>\n");
-    let document = serde_json::to_value(it).unwrap_or_default();
-    tree(&document, &mut page, 0);
+    tree(document, &mut page, 0);
     page.push_str("</section>\n</body>\n</html>\n");
     page.into_bytes()
 }

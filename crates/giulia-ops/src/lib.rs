@@ -15,7 +15,7 @@
 //!         "explain", "check", "code-index", "code-status", "code-modules", "code-functions",
 //!         "code-show", "code-callers", "code-callees", "code-impact", "code-path", "code-cycles",
 //!         "code-complexity", "code-behaviours", "code-supervision", "code-tables", "code-export",
-//!         "sessions", "report", "replay", "compare", "delete", "prune"
+//!         "sessions", "report", "profile", "replay", "compare", "delete", "prune"
 //!     ]
 //! );
 //! let answer = serde_json::json!({

@@ -117,7 +117,22 @@ pub(crate) fn select(
         .collect()
 }
 
-/// The places of the same records, which the index knows without the records.
+/// The last records of a session, the last first.
+pub(crate) fn select_last(
+    db: &Connection,
+    session: i64,
+    kinds: &[Kind],
+    limit: usize,
+) -> rusqlite::Result<Vec<Raw>> {
+    let sql = format!(
+        "SELECT seq, at_ms, kind, body, base, sum FROM record
+         WHERE session = ?1 {} ORDER BY seq DESC LIMIT ?2",
+        only(kinds)
+    );
+    db.prepare_cached(&sql)?.query_map(params![session, row_limit(limit)], Raw::of)?.collect()
+}
+
+/// The places of [`select`]'s records, which the index knows without the records.
 pub(crate) fn select_seqs(
     db: &Connection,
     session: i64,

@@ -19,6 +19,9 @@ use crate::{
 /// Longest name of a session, in bytes: it becomes part of file names, which end at 255.
 const NAME_BYTES_MAX: usize = 128;
 
+/// Records that are tried for the last sound one; a page of the file has fewer of them.
+const LAST_TRIED: usize = 16;
+
 /// Pages of the file that one call gives back to the disk, so that nobody waits long: 64 MB.
 const PAGES_FREED: u32 = 16_384;
 
@@ -206,6 +209,20 @@ impl Store {
         }
         page.problems.sort_by_key(|it| it.seq);
         Ok(page)
+    }
+
+    /// When its last record of this kind was made, in milliseconds from the start of the session,
+    /// without reading the others; none where there is none, or where damage is in the way.
+    ///
+    /// # Errors
+    /// `NoSession`, `Locked`, `Io`.
+    pub fn last_at_ms(&self, name: &str, kind: Kind) -> Result<Option<u64>, Error> {
+        let id = self.head(name)?.id;
+        match self.read("reading", |db| rows::select_last(db, id, &[kind], LAST_TRIED)) {
+            Ok(rows) => Ok(rows.iter().find(|it| it.checked().is_ok()).map(|it| it.at_ms)),
+            Err(it) if it.kind() == ErrorKind::Corrupt => Ok(None),
+            Err(it) => Err(it),
+        }
     }
 
     /// Deletes a session and gives its space back to the disk.

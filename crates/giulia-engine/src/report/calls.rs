@@ -28,6 +28,8 @@ pub(crate) struct CallsFold {
     code: BTreeMap<String, ModuleCode>,
     places: BTreeMap<Mfa, Place>,
     open: Option<TraceStretch>,
+    /// The last one that is over, which a gap may follow.
+    closed: Option<TraceStretch>,
     is_begun: bool,
     was_paused: bool,
     n_refused: u64,
@@ -181,16 +183,45 @@ impl CallsFold {
         let Some(open) = self.open.take() else { return };
         self.sums.counted_ms =
             self.sums.counted_ms.saturating_add(open.to_ms.saturating_sub(open.from_ms));
-        if let Some(before) = self.sums.stretches.last()
+        if let Some(before) = self.closed.replace(open.clone())
             && self.sums.gaps.len() < STRETCHES_MAX
         {
-            let why = before.why.clone().unwrap_or_default();
+            let why = before.why.unwrap_or_default();
             self.sums.gaps.push(Gap { from_ms: before.to_ms, to_ms: open.from_ms, why });
         }
         self.was_paused = open.paused;
         if self.sums.stretches.len() < STRETCHES_MAX {
             self.sums.stretches.push(open);
         }
+    }
+
+    /// What was read up to here; what is read from now on is summed up anew. Readings and gaps are
+    /// in one of the two as a whole, and a lost counter is lost in the part that lost it.
+    pub(super) fn cut(&mut self) -> Self {
+        let not_seen = self.take_not_seen();
+        let it = &self.sums;
+        let sums = SessionTrace {
+            patterns: it.patterns.clone(),
+            budget_share: it.budget_share,
+            modules_counted: it.modules_counted,
+            functions_counted: it.functions_counted,
+            not_seen,
+            ..SessionTrace::default()
+        };
+        let open = self.open.clone().map(|it| TraceStretch { from_ms: it.to_ms, ..it });
+        // Between two parts of one stretch there is no gap.
+        let closed = if open.is_some() { None } else { self.closed.clone() };
+        let is_begun = self.is_begun;
+        std::mem::replace(self, Self { sums, open, closed, is_begun, ..Self::default() })
+    }
+
+    /// What could not be seen so far.
+    pub(super) fn take_not_seen(&mut self) -> Vec<NotSeen> {
+        let mut not_seen = std::mem::take(&mut self.sums.not_seen);
+        if std::mem::take(&mut self.n_refused) > 0 {
+            add_all(&mut not_seen, [refused()]);
+        }
+        not_seen
     }
 
     /// The sums; nothing where nothing was counted. `top` rows of each ranking.
@@ -211,12 +242,7 @@ impl CallsFold {
             && sums.taken_over.is_empty()
             && self.n_refused == 0;
         if self.n_refused > 0 {
-            sums.not_seen.push(NotSeen {
-                what: "functions".to_owned(),
-                why: format!(
-                    "these records have more than {FUNCTIONS_MAX}, or names too long for any"
-                ),
-            });
+            sums.not_seen.push(refused());
         }
         let known = self.functions.values().filter(|it| it.lost.is_none());
         sums.calls = known.map(|it| it.calls).fold(0, u64::saturating_add);
@@ -245,6 +271,11 @@ impl CallsFold {
         sums.groups.truncate(top);
         Some(sums)
     }
+}
+
+fn refused() -> NotSeen {
+    let why = format!("these records have more than {FUNCTIONS_MAX}, or names too long for any");
+    NotSeen { what: "functions".to_owned(), why }
 }
 
 fn row(mfa: &Mfa, it: Function, sums: &SessionTrace) -> TracedFunction {

@@ -1,11 +1,13 @@
 //! The fold: ticks and marks in, in their order; a report out. Memory does not grow with them.
 
+mod cut;
+
 use std::collections::BTreeMap;
 
 use giulia_model::{
     Counts, Covered, Ended, EtsTables, Gap, HostFacts, Impact, LimitOver, LoggerShare, MailboxOver,
-    Mark, MarkKind, Memory, NotSeen, NotSeenOver, Processes, Report, Restored, Schedulers,
-    SchedulersOver, SeriesOver, Session, Snapshot, TableOver, TraceRecord, Work,
+    Mark, MarkKind, Memory, NotSeen, NotSeenOver, Processes, ProfileLooks, Report, Restored,
+    Schedulers, SchedulersOver, SeriesOver, Session, Snapshot, TableOver, TraceRecord, Work,
 };
 
 use super::{
@@ -59,7 +61,12 @@ pub(crate) struct Fold {
     memory: Vec<(&'static str, Series)>,
     limits: Vec<(LimitOver, Series)>,
     mailboxes: BTreeMap<(u32, String), Mailbox>,
-    tables: BTreeMap<(u32, String, String), TableOver>,
+    tables: BTreeMap<TableKey, TableOver>,
+    /// What was so at the edge where it began, of one that goes on after a cut.
+    before: cut::Before,
+    looks: Option<ProfileLooks>,
+    are_mailboxes_seen: bool,
+    are_tables_seen: bool,
     first_marks: Vec<Mark>,
     last_marks: std::collections::VecDeque<Mark>,
     marks_left_out: u64,
@@ -67,6 +74,9 @@ pub(crate) struct Fold {
     cost: CostFold,
     calls: CallsFold,
 }
+
+/// A table: incarnation, name, owner.
+type TableKey = (u32, String, String);
 
 #[derive(Debug)]
 struct Mailbox {
@@ -107,6 +117,10 @@ impl Fold {
             limits: Vec::new(),
             mailboxes: BTreeMap::new(),
             tables: BTreeMap::new(),
+            before: cut::Before::default(),
+            looks: None,
+            are_mailboxes_seen: false,
+            are_tables_seen: false,
             first_marks: Vec::new(),
             last_marks: std::collections::VecDeque::new(),
             marks_left_out: 0,
@@ -231,11 +245,7 @@ impl Fold {
         let work = self.work();
         let elapsed_ms = self.window.elapsed_ms;
         let series = self.series();
-        let schedulers = self.run_queue.spread().map(|run_queue| SchedulersOver {
-            online: self.online,
-            utilisation: self.utilisation.spread(),
-            run_queue,
-        });
+        let schedulers = self.schedulers_over();
         Report {
             schema: "giulia.report/1".to_owned(),
             session,
@@ -255,6 +265,14 @@ impl Fold {
             cost: self.cost.finish(elapsed_ms),
             findings: None,
         }
+    }
+
+    fn schedulers_over(&self) -> Option<SchedulersOver> {
+        self.run_queue.spread().map(|run_queue| SchedulersOver {
+            online: self.online,
+            utilisation: self.utilisation.spread(),
+            run_queue,
+        })
     }
 
     fn series(&self) -> Vec<SeriesOver> {
@@ -330,6 +348,7 @@ impl Fold {
         self.mailboxes(at_ms, seen);
         let Some((window, whole)) = seen.window.zip(seen.reductions.in_window) else { return };
         self.window.windows_ms += window.elapsed_ms;
+        self.look(at_ms, window.elapsed_ms);
         self.reductions = self.reductions.saturating_add(whole);
         self.sampled |= seen.ranking_coverage.sampled || seen.group_coverage.sampled;
         for it in &seen.by_application {
@@ -400,6 +419,8 @@ impl Fold {
     }
 
     fn mailboxes(&mut self, at_ms: u64, seen: &Processes) {
+        let mut rows = seen.top_by_reductions.iter().chain(&seen.top_by_mailbox);
+        self.are_mailboxes_seen |= rows.any(|it| it.mailbox_len.is_some());
         // A list with room left holds every mailbox that is not empty.
         if seen.top_by_mailbox.len() < TICK_TOP {
             for ((incarnation, pid), it) in &mut self.mailboxes {
@@ -416,17 +437,18 @@ impl Fold {
                 self.mailboxes.retain(|_, it| it.over.max > 10);
             }
             let key = (self.incarnation, row.pid.0.clone());
+            let (first_ms, first) = self.before.mailbox(&key).unwrap_or((at_ms, len));
             let it = self.mailboxes.entry(key).or_insert_with(|| Mailbox {
                 over: MailboxOver {
                     name: row.name.clone(),
                     pid: row.pid.0.clone(),
-                    first: len,
+                    first,
                     last: len,
                     max: len,
                     ticks: 0,
                     per_minute: None,
                 },
-                first_ms: at_ms,
+                first_ms,
                 last_ms: at_ms,
             });
             it.over.ticks += 1;
@@ -486,18 +508,21 @@ impl Fold {
     }
 
     fn tables(&mut self, seen: &EtsTables) {
+        self.are_tables_seen = true;
         for it in &seen.top_by_memory {
             if self.tables.len() >= FOLLOWED_MAX {
                 // Small ones that do not change are the least loss.
                 self.tables.retain(|_, it| it.memory_first != it.memory_last);
             }
             let key = (self.incarnation, it.name.clone(), it.owner.0.clone());
+            let before = self.before.table(&key);
+            let (size_first, memory_first) = before.unwrap_or((it.size, it.memory_bytes));
             let over = self.tables.entry(key).or_insert_with(|| TableOver {
                 name: it.name.clone(),
                 owner: it.owner_name.clone().unwrap_or_else(|| it.owner.0.clone()),
-                size_first: it.size,
+                size_first,
                 size_last: it.size,
-                memory_first: it.memory_bytes,
+                memory_first,
                 memory_last: it.memory_bytes,
                 memory_max: it.memory_bytes,
             });

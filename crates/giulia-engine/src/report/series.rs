@@ -9,9 +9,9 @@ const POINTS_FOR_TREND: usize = 9;
 /// A change is beyond the noise when it is this many times what the points swing within a
 /// third (median distance from its line). For normal noise that distance is 0.67 standard
 /// deviations, so 4 of them are 2.7 deviations of a single point, and medians swing less.
-const NOISE_FACTOR: f64 = 4.0;
+pub(super) const NOISE_FACTOR: f64 = 4.0;
 /// And when it is more than this share of the figure: below, nobody would act on it.
-const CHANGE_MIN: f64 = 0.01;
+pub(super) const CHANGE_MIN: f64 = 0.01;
 
 /// One figure over the session.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Series {
     /// Every so many points one is kept.
     stride: usize,
     seen: usize,
+    /// What it was before the first point, where that is known.
+    before: Option<f64>,
     first: f64,
     last: f64,
     min: f64,
@@ -46,6 +48,17 @@ impl Series {
                 idx % 2 == 1
             });
         }
+    }
+
+    /// The same figure from here on: no point yet, and what it begins from.
+    pub(crate) fn going_on(&self) -> Self {
+        let before = if self.seen > 0 { Some(self.last) } else { self.before };
+        Self { before, ..Self::default() }
+    }
+
+    /// Whether nothing was added yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.seen == 0
     }
 
     /// For a chart: at most so many points, evenly taken.
@@ -81,7 +94,7 @@ impl Series {
         };
         Some(Trend {
             name: name.to_owned(),
-            first: whole(self.first),
+            first: whole(self.before.unwrap_or(self.first)),
             last: whole(self.last),
             min: whole(self.min),
             max: whole(self.max),
@@ -127,7 +140,7 @@ fn swing(points: &[(u64, f64)], middle: (f64, f64), slope: f64) -> Option<f64> {
     median(points.iter().map(off))
 }
 
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut sorted: Vec<f64> = values.collect();
     sorted.sort_by(f64::total_cmp);
     let upper = *sorted.get(sorted.len() / 2)?;

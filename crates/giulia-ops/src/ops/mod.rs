@@ -14,6 +14,7 @@ mod flame;
 mod mailbox;
 mod nodes;
 mod process;
+mod profile;
 mod prune;
 mod replay;
 mod report;
@@ -51,6 +52,7 @@ pub static OPS: &[&dyn AnyOperation] = &[
     &code::export::Operation,
     &sessions::Operation,
     &report::Operation,
+    &profile::Operation,
     &replay::Operation,
     &compare::Operation,
     &delete::Operation,

@@ -119,7 +119,7 @@ fn sentence(it: &Explain) -> String {
     format!("It rests on {}.{as_far}", said.join(", and on "))
 }
 
-fn named(it: &RestsOn) -> String {
+pub(super) fn named(it: &RestsOn) -> String {
     let kind = kind(it.kind);
     let name = if it.name.is_empty() { kind.to_owned() } else { format!("{kind} {}", it.name) };
     if it.via.is_empty() { name } else { format!("{name} through {}", it.via.join(", ")) }

@@ -162,7 +162,7 @@ fn summary(it: &Report, page: &mut Page) {
     page.item(Style::Plain, format!("giulia cost the node about {share} of a core"));
 }
 
-fn ticks(window: &Covered) -> String {
+pub(super) fn ticks(window: &Covered) -> String {
     let many = if window.ticks == 1 { "tick" } else { "ticks" };
     let missed = match window.ticks_missed {
         0 => "none missed".to_owned(),
@@ -171,7 +171,7 @@ fn ticks(window: &Covered) -> String {
     format!("{} {many}, {missed}", units::count(window.ticks))
 }
 
-fn ended(session: &Session, running: bool) -> (&'static str, Style) {
+pub(super) fn ended(session: &Session, running: bool) -> (&'static str, Style) {
     match (running, session.ended) {
         (true, _) => ("It is still being recorded.", Style::Plain),
         (_, Some(Ended::TimeUp)) => ("It ended because its time was over.", Style::Plain),
@@ -280,7 +280,7 @@ fn rest(it: &Ranking, more: &str, page: &mut Page) {
     page.text(Style::Dim, text);
 }
 
-fn mailbox(len: u64) -> Cell {
+pub(super) fn mailbox(len: u64) -> Cell {
     let style = if len >= MAILBOX_LEN_WARN { Style::Warn } else { Style::Plain };
     Cell::of(units::count(len)).styled(style)
 }
@@ -420,7 +420,7 @@ fn tables(rows: &[TableOver], page: &mut Page) {
     page.table(&heads, rows.collect());
 }
 
-fn difference(first: u64, last: u64, shown: fn(u64) -> String) -> String {
+pub(super) fn difference(first: u64, last: u64, shown: fn(u64) -> String) -> String {
     match last.cmp(&first) {
         std::cmp::Ordering::Equal => "0".to_owned(),
         std::cmp::Ordering::Greater => format!("+{}", shown(last - first)),
@@ -465,31 +465,36 @@ fn marks(it: &Report, page: &mut Page) {
     }
     page.heading("What happened", "since the start");
     for mark in news.iter().take(MARKS_SHOWN) {
-        let style = match mark.kind {
-            MarkKind::Alarm
-            | MarkKind::Frozen
-            | MarkKind::Lost
-            | MarkKind::Refused
-            | MarkKind::Held
-            | MarkKind::Restarted
-            | MarkKind::LeaseLapsed
-            | MarkKind::StoreFailed => Style::Warn,
-            MarkKind::Attached
-            | MarkKind::Missed
-            | MarkKind::Thawed
-            | MarkKind::Returned
-            | MarkKind::Armed
-            | MarkKind::Disarmed
-            | MarkKind::StoreRecovered
-            | MarkKind::Workload
-            | MarkKind::Ended => Style::Plain,
-        };
-        page.item(style, format!("{}  {}: {}", seconds(mark.at_ms), kind(mark.kind), mark.text));
+        let text = format!("{}  {}: {}", seconds(mark.at_ms), kind(mark.kind), mark.text);
+        page.item(mark_style(mark.kind), text);
     }
     let more = u64::try_from(news.len().saturating_sub(MARKS_SHOWN)).unwrap_or(u64::MAX);
     if more + it.marks_left_out > 0 {
         let text = format!("{} more in the session", units::count(more + it.marks_left_out));
         page.item(Style::Dim, text);
+    }
+}
+
+/// What is worth a look stands out.
+pub(super) fn mark_style(it: MarkKind) -> Style {
+    match it {
+        MarkKind::Alarm
+        | MarkKind::Frozen
+        | MarkKind::Lost
+        | MarkKind::Refused
+        | MarkKind::Held
+        | MarkKind::Restarted
+        | MarkKind::LeaseLapsed
+        | MarkKind::StoreFailed => Style::Warn,
+        MarkKind::Attached
+        | MarkKind::Missed
+        | MarkKind::Thawed
+        | MarkKind::Returned
+        | MarkKind::Armed
+        | MarkKind::Disarmed
+        | MarkKind::StoreRecovered
+        | MarkKind::Workload
+        | MarkKind::Ended => Style::Plain,
     }
 }
 

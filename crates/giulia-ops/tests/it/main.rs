@@ -6,6 +6,7 @@ mod dump;
 mod flame;
 mod nodes;
 mod process;
+mod profile;
 mod report;
 mod snapshot;
 mod trace;

@@ -56,6 +56,17 @@ fn a_record_of_another_place_or_time_is_noticed() {
 }
 
 #[test]
+fn the_last_time_is_that_of_a_sound_record() {
+    let (folder, store) = new_store();
+    recorded(&store, "a", 9);
+    assert_eq!(store.last_at_ms("a", Kind::Tick).unwrap(), Some(8000));
+    assert_eq!(store.last_at_ms("a", Kind::Answer).unwrap(), None);
+    let db = Connection::open(folder.path().join("sessions.db")).unwrap();
+    db.execute("UPDATE record SET at_ms = 1 << 40 WHERE seq = 8", []).unwrap();
+    assert_eq!(store.last_at_ms("a", Kind::Tick).unwrap(), Some(7000));
+}
+
+#[test]
 fn pages_of_noise_cost_their_records_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = closed(folder.path(), 2_000);

@@ -77,7 +77,7 @@ fn a_load_that_begins_in_the_middle_is_in_its_window_and_windows_are_the_report(
         let (before_ms, running) = (elapsed_ms(&home), profile(&home, "last", WINDOW));
         assert_eq!(running["running"], true);
         assert!(windows(&running).len() >= 4, "{running:#}");
-        assert_eq!(share(windows(&running).last().unwrap(), "plant_one:run/2"), 0.0);
+        assert!(share(windows(&running).last().unwrap(), "plant_one:run/2") <= 0.0);
         node.eval("register(busy, spawn(plant_one, run, [1, 1 bsl 40])), ok");
         // What is recorded when this returns was made by then; some of a tick is on its way.
         let after_ms = elapsed_ms(&home) + 1000;
@@ -103,7 +103,7 @@ fn a_load_that_begins_in_the_middle_is_in_its_window_and_windows_are_the_report(
         let early: Vec<_> = early.collect();
         assert!(early.len() >= 2, "{it:#}");
         for window in early {
-            assert_eq!(share(window, "plant_one:run/2"), 0.0, "{window:#}");
+            assert!(share(window, "plant_one:run/2") <= 0.0, "{window:#}");
             assert_eq!(calls(&[(**window).clone()], "plant_one", "take"), 0);
         }
         let is_late = |it: &&&Value| at(it, "from_ms") >= after_ms && at(it, "to_ms") <= until_ms;

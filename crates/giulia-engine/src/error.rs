@@ -42,6 +42,8 @@ pub enum ErrorKind {
     Project,
     /// The command to watch cannot be run.
     Workload,
+    /// The database behind the node; the reason is inside.
+    Database(giulia_postgres::ErrorKind),
 }
 
 impl Error {

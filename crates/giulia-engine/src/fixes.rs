@@ -53,7 +53,8 @@ pub(crate) fn fix(kind: ErrorKind, node: &str) -> String {
         | ErrorKind::NoProcess
         | ErrorKind::Store(_)
         | ErrorKind::Project
-        | ErrorKind::Workload => {
+        | ErrorKind::Workload
+        | ErrorKind::Database(_) => {
             format!("giulia doctor {node}")
         }
     }

@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Workload,
     /// Windows of this length do not fit the session.
     Window,
+    /// The database behind the node; the reason is inside.
+    Database(giulia_postgres::ErrorKind),
 }
 
 impl Error {

@@ -8,6 +8,7 @@ mod suspects;
 use std::time::{Duration, Instant};
 
 use giulia_model::{Answer, FlameOf, FunctionPattern, Live, Mark, NotSeen, Session};
+use giulia_postgres::DatabaseUrl;
 use giulia_probe::Subject;
 use giulia_rules::{Picture, judge};
 use tokio::sync::{mpsc, watch};
@@ -16,7 +17,8 @@ use self::suspects::Suspects;
 use crate::{
     Archive, Attempt, Bounds, Cancel, Error, EtsRatesRequest, ExplainRequest, FlameRequest,
     MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, SnapshotRequest, TraceRequest,
-    TraceSort, Watcher, observe::observe_with,
+    TraceSort, Watcher,
+    observe::{self, observe_with},
 };
 
 pub(crate) use picture::Painter;
@@ -59,6 +61,8 @@ pub struct ExamineRequest {
     pub name: Option<String>,
     /// Functions to look at closely; without any, those that stacks and busy processes name.
     pub patterns: Vec<FunctionPattern>,
+    /// The database behind the node, whose own account of its statements is recorded too.
+    pub database: Option<DatabaseUrl>,
 }
 
 impl ExamineRequest {
@@ -74,7 +78,7 @@ impl ExamineRequest {
 /// Asked to stop, it ends the session with what it has.
 ///
 /// # Errors
-/// When the first attach fails or the store cannot be written to. What could not be asked later is
+/// When the first attach fails, the database cannot be reached or the store cannot be written to. What could not be asked later is
 /// an answer of the session.
 pub async fn examine(
     node: &str,
@@ -95,6 +99,7 @@ pub async fn examine(
         command: None,
         trace: None,
         redial: Redial::Careful,
+        database: request.database.clone(),
     };
     // Two progress lines at once would overwrite each other.
     let quietly = Attempt { bounds: &bounds, progress: &Silent, ..attempt };
@@ -123,7 +128,10 @@ pub async fn examine(
         () = examining => {}
     }
     over.cancel();
-    observing.await
+    let session = observing.await;
+    // Somebody asked for it, and findings do not name what they could do without.
+    told.database.borrow().iter().for_each(|it| attempt.progress.warn(it));
+    session
 }
 
 /// Who asks closely.
@@ -399,11 +407,17 @@ struct Told {
     name: watch::Sender<Option<String>>,
     /// Why dialling its node might end it, as of the last tick.
     crowded: watch::Sender<Option<String>>,
+    /// What became of the database behind it.
+    database: watch::Sender<Vec<String>>,
 }
 
 impl Default for Told {
     fn default() -> Self {
-        Self { name: watch::channel(None).0, crowded: watch::channel(None).0 }
+        Self {
+            name: watch::channel(None).0,
+            crowded: watch::channel(None).0,
+            database: watch::channel(Vec::new()).0,
+        }
     }
 }
 
@@ -426,7 +440,11 @@ impl Watcher for Told {
 
     fn now(&self, _live: &Live) {}
 
-    fn marked(&self, _mark: &Mark) {}
+    fn marked(&self, mark: &Mark) {
+        if observe::is_of_database(mark) {
+            self.database.send_modify(|all| all.push(mark.text.clone()));
+        }
+    }
 
     fn crowded(&self, why: Option<String>) {
         self.crowded.send_replace(why);

@@ -54,7 +54,8 @@ pub(crate) fn fix(kind: ErrorKind, node: &str) -> String {
         | ErrorKind::Store(_)
         | ErrorKind::Project
         | ErrorKind::Workload
-        | ErrorKind::Window => {
+        | ErrorKind::Window
+        | ErrorKind::Database(_) => {
             format!("giulia doctor {node}")
         }
     }

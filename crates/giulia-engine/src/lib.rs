@@ -63,6 +63,7 @@ pub use ets_rates::{EtsRatesRequest, ets_rates};
 pub use examine::{ExamineRequest, examine, picture, recorded_findings};
 pub use explain::{ExplainRequest, explain};
 pub use flame::{FlameRequest, NotAPattern, Pattern, flame};
+pub use giulia_postgres::DatabaseUrl;
 pub use giulia_probe::{
     ListedBif, NotASubject, OwnNodes, SampleOptions, Subject, Who, bif_list,
     dist::{Cookie, NodeName, tls::Verify},

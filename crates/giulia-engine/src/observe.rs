@@ -10,6 +10,7 @@ mod machine;
 mod probe;
 mod recording;
 mod redial;
+mod witness;
 mod workload;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use giulia_model::{
     Answer, Change, Ended, Live, Mark, MarkKind, Restored, Session, Snapshot, TraceEvent, Workload,
 };
+use giulia_postgres::DatabaseUrl;
 use giulia_probe::{
     Budget, KeptChange,
     dist::{self, Backoff},
@@ -25,6 +27,7 @@ use giulia_store::Store;
 use tokio::{sync::mpsc, time::Instant};
 
 pub use self::redial::Redial;
+pub(crate) use self::witness::is_of_database;
 use self::{
     alarms::Alarms,
     calls::{Calls, CallsLog, CallsTold},
@@ -32,6 +35,7 @@ use self::{
     probe::{Pilot, Rhythm, Told},
     recording::Recording,
     redial::{Registered, Room},
+    witness::{Witness, Witnessed},
     workload::Running,
 };
 use crate::{
@@ -73,6 +77,8 @@ pub struct ObserveRequest {
     pub trace: Option<CountRequest>,
     /// Whether it is dialled again where that may end it.
     pub redial: Redial,
+    /// The database behind the node, whose own account of its statements is recorded too.
+    pub database: Option<DatabaseUrl>,
 }
 
 /// Whoever wants to know how it goes.
@@ -90,7 +96,7 @@ pub trait Watcher: Send + Sync + fmt::Debug {
 /// Watches a node and records it; the finished session.
 ///
 /// # Errors
-/// When the first attach fails, the name is taken, the store cannot be written to at the start,
+/// When the first attach fails, the database cannot be reached, the name is taken, the store cannot be written to at the start,
 /// or the command cannot be run. Later failures are marks of the session.
 pub async fn observe(
     node: &str,
@@ -120,6 +126,7 @@ pub(crate) async fn observe_with(
         recording::is_free(store, name)?;
     }
     access.warn(progress);
+    let reached = witness::reach(request.database.as_ref(), access.timeout, &bounds.stop).await?;
     // Once: a cookie that changes meanwhile belongs to another installation.
     let cookie = access.cookie.read(progress)?;
     let to_attach = bounds.at_most(access.timeout);
@@ -134,6 +141,7 @@ pub(crate) async fn observe_with(
         let arming = counting(&mut pilot, &mut told);
         Bounds::new(ARMING_MAX, bounds.stop.clone()).run("arming counters", arming).await?;
     }
+    let witness = Witness::begin(reached).await;
     let every_ms = millis(request.every);
     let recording = Recording::begin(store, node, request, clock)?;
     let ends_at_ms = request.lasts.map(millis);
@@ -159,6 +167,7 @@ pub(crate) async fn observe_with(
         dialled,
         workload: None,
         answers,
+        witness,
         last_mark: None,
         kept: BTreeMap::new(),
         calls: CallsLog::default(),
@@ -240,6 +249,8 @@ struct Observing<'a> {
     workload: Option<Running>,
     /// What was asked beside the ticks.
     answers: mpsc::UnboundedReceiver<Answer>,
+    /// What the database behind the node says.
+    witness: Witness,
     last_mark: Option<Mark>,
     /// What was switched on, by link and keeper.
     kept: BTreeMap<(u32, u32), Vec<KeptChange>>,
@@ -264,6 +275,7 @@ enum Woken {
     Dialled(Dialled),
     WorkloadEnded(Option<i32>, Option<i32>),
     Answer(Answer),
+    Witnessed(Witnessed),
     Time,
 }
 
@@ -290,13 +302,13 @@ impl Observing<'_> {
                     self.workload_ended(exit_status, signal, is_stopping);
                 }
                 Woken::Answer(answer) => self.answered(&answer),
+                Woken::Witnessed(told) => self.witnessed(told),
                 Woken::Time => self.step(Event::Time),
             }
-            if self.machine.is_ending()
-                && let Some(pilot) = &self.pilot
-            {
+            if self.machine.is_ending() {
                 // Behind the end of a command, and before what comes after it.
-                pilot.end_counting();
+                self.pilot.iter().for_each(Pilot::end_counting);
+                self.witness.end();
             }
             self.tell();
         }
@@ -322,6 +334,7 @@ impl Observing<'_> {
             told = told => Woken::Told(told),
             Some(dialled) = self.dialled.recv() => Woken::Dialled(dialled),
             Some(answer) = self.answers.recv() => Woken::Answer(answer),
+            told = self.witness.told() => Woken::Witnessed(told),
             (status, signal) = workload => Woken::WorkloadEnded(status, signal),
             () = tokio::time::sleep_until(wakes) => Woken::Time,
         }
@@ -481,7 +494,7 @@ impl Observing<'_> {
     fn start_workload(&mut self) {
         let Some(command) = &self.request.command else { return };
         // As it is kept and told.
-        let shown: Vec<_> = command.iter().map(|it| self.cookie.hidden_in(it)).collect();
+        let shown: Vec<_> = command.iter().map(|it| self.without_secrets(it)).collect();
         let text = format!("`{}` began", shown.join(" "));
         let workload = Workload { command: shown, exit_status: None, signal: None };
         match Running::start(command) {
@@ -496,6 +509,11 @@ impl Observing<'_> {
                 self.step(Event::Stop(Ended::Failed));
             }
         }
+    }
+
+    fn without_secrets(&self, text: &str) -> String {
+        let text = self.cookie.hidden_in(text);
+        self.request.database.as_ref().map_or(text.clone(), |it| it.hidden_in(&text))
     }
 
     fn workload_ended(&mut self, exit_status: Option<i32>, signal: Option<i32>, is_stopping: bool) {
@@ -568,6 +586,14 @@ impl Observing<'_> {
         self.recording.answer(now_ms, answer);
     }
 
+    fn witnessed(&mut self, told: Witnessed) {
+        let mark = told.mark();
+        self.recording.database(&told.record(self.started.into_std()));
+        if let Some((kind, text)) = mark {
+            self.mark(kind, text);
+        }
+    }
+
     fn mark(&mut self, kind: MarkKind, text: String) {
         let mark = Mark { at: self.clock.now_rfc3339(), at_ms: self.now_ms(), kind, text };
         self.recording.mark(&mark);
@@ -614,6 +640,9 @@ impl Observing<'_> {
                     | Told::Closed(_) => {}
                 }
             }
+        }
+        for told in self.witness.rest().await {
+            self.witnessed(told);
         }
         self.cut_off("the node did not let us read them for the last time");
         if let Some(totals) = self.calls.totals() {

@@ -1,6 +1,6 @@
 //! The records of a session, one after the other, as they were made.
 
-use giulia_model::{Answer, Mark, Replay, ReplayRecord, Snapshot};
+use giulia_model::{Answer, DatabaseEvent, DatabaseRecord, Mark, Replay, ReplayRecord, Snapshot};
 use giulia_store::{Kind, Record};
 use serde::de::DeserializeOwned;
 
@@ -52,6 +52,7 @@ fn line(record: &Record) -> String {
         Kind::Tick => read(record).map(|it: Snapshot| tick(&it)),
         Kind::Mark => read(record).map(|it: Mark| it.text),
         Kind::Answer => read(record).map(|it: Answer| answer(&it)),
+        Kind::Database => read(record).map(|it: DatabaseRecord| database(&it.event)),
         Kind::Trace | _ => Some("call counters".to_owned()),
     }
     .unwrap_or_else(|| "it cannot be read".to_owned())
@@ -111,5 +112,18 @@ fn answer(it: &Answer) -> String {
         Answer::Processes(_) => "what all processes are".to_owned(),
         Answer::Findings(it) => format!("findings: {} of all rules", it.findings.len()),
         Answer::NotSeen(it) => format!("not seen: {}: {}", it.what, it.why),
+    }
+}
+
+fn database(it: &DatabaseEvent) -> String {
+    match it {
+        DatabaseEvent::Began(it) => format!("the database at {} is counted from here", it.place()),
+        DatabaseEvent::Counted(it) => {
+            let calls: u64 =
+                it.statements.iter().map(|it| it.calls).fold(it.others.calls, u64::saturating_add);
+            format!("the database: {calls} calls of statements so far")
+        }
+        DatabaseEvent::Lost(it) => format!("the database's account has a gap: {}", it.why),
+        DatabaseEvent::NotSeen(it) => format!("{} is not seen: {}", it.what, it.why),
     }
 }

@@ -1,6 +1,7 @@
 //! From records to a report: reads a session page by page and folds it, whatever its length.
 
 pub(crate) mod calls;
+mod database;
 mod fold;
 mod jumps;
 mod logger;
@@ -9,7 +10,9 @@ pub(crate) mod series;
 mod tally;
 mod windows;
 
-use giulia_model::{Answer, Mark, NotSeen, Report, SessionTrace, Snapshot, TraceRecord};
+use giulia_model::{
+    Answer, DatabaseRecord, Mark, NotSeen, Report, SessionTrace, Snapshot, TraceRecord,
+};
 use giulia_rules::Picture;
 use giulia_store::{Kind, Record, Store};
 
@@ -31,6 +34,7 @@ pub(crate) enum Told {
     Mark(Mark),
     Calls(Box<TraceRecord>),
     Answer(Box<Answer>),
+    Database(Box<DatabaseRecord>),
 }
 
 /// A session in figures: by name, by the beginning of a name, or `last`.
@@ -43,7 +47,7 @@ pub fn report(archive: &Archive, name: &str, top: usize) -> Result<Report, Error
     let stored = store.find(name)?;
     let name = stored.session.name.clone();
     let mut fold = Fold::new(stored.session.every_ms, top);
-    each(&store, &name, &[Kind::Tick, Kind::Mark, Kind::Trace], |at_ms, told| {
+    each(&store, &name, &[Kind::Tick, Kind::Mark, Kind::Trace, Kind::Database], |at_ms, told| {
         fold.told(at_ms, told);
     })?;
     Ok(placed(fold.finish(stored.session, stored.running), archive))
@@ -122,6 +126,7 @@ fn read(record: &Record) -> Result<Option<Told>, serde_json::Error> {
         Kind::Mark => Told::Mark(serde_json::from_slice(body)?),
         Kind::Trace => Told::Calls(serde_json::from_slice(body)?),
         Kind::Answer => Told::Answer(serde_json::from_slice(body)?),
+        Kind::Database => Told::Database(serde_json::from_slice(body)?),
         _ => return Ok(None),
     }))
 }

@@ -222,6 +222,8 @@ pub enum Source {
     Ets,
     /// One process in depth.
     Process,
+    /// The database's own account of its statements.
+    Postgres,
 }
 
 /// What a change is predicted to bring.

@@ -17,6 +17,7 @@ mod call_pattern;
 mod code;
 mod compare;
 mod counter;
+mod database;
 mod doctor;
 mod dump;
 mod ets;
@@ -55,6 +56,11 @@ pub use compare::{
     Compare, ComparedFigure, ComparedFinding, ComparedOutcome, ComparedSession, Score, Scored,
 };
 pub use counter::{Counter, Window};
+pub use database::{
+    Database, DatabaseCounted, DatabaseEvent, DatabaseFunction, DatabaseLook, DatabaseLost,
+    DatabaseRecord, SessionDatabase, StatementCounted, StatementMatch, StatementOver,
+    StatementRate, StatementSums,
+};
 pub use doctor::{Check, CheckStatus, Doctor};
 pub use dump::{Dump, Frame, NamedCount, StackGroup};
 pub use ets::{EtsTable, EtsTables};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Findings, Mark, NotSeen, Session, SessionTrace};
+use crate::{Findings, Mark, NotSeen, Session, SessionDatabase, SessionTrace};
 
 /// A session in figures. A part that no tick could see is absent, and [`Report::not_seen`] says why.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,9 @@ pub struct Report {
     /// Calls of functions, where they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<SessionTrace>,
+    /// What the database behind the node says, where it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<SessionDatabase>,
     /// Schedulers over the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedulers: Option<SchedulersOver>,

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use giulia_engine::{Access, AccessBook, Archive, Attempt, Bounds, Clock, Progress, Silent, Stop};
+use giulia_engine::{
+    Access, AccessBook, Archive, Attempt, Bounds, Clock, DatabaseUrl, Progress, Silent, Stop,
+};
 
 /// The surroundings of one operation.
 #[derive(Debug, Clone)]
@@ -17,6 +19,9 @@ pub struct Ctx {
     pub stop: Stop,
     /// What time it is.
     pub clock: Clock,
+    /// The database behind the node, for what records a session; no parameter, because it holds a
+    /// password.
+    pub database: Option<DatabaseUrl>,
     /// The longest that whoever asks will wait, where that is shorter than the settings allow.
     pub patience: Option<Duration>,
 }
@@ -25,7 +30,7 @@ impl Ctx {
     /// Surroundings that tell nobody, with the machine's clock.
     pub fn new(book: AccessBook, archive: Archive, stop: Stop) -> Self {
         let (progress, clock) = (Arc::new(Silent), Clock::system());
-        Self { book, archive, stop, progress, clock, patience: None }
+        Self { book, archive, stop, progress, clock, database: None, patience: None }
     }
 
     /// Surroundings of what asks the archive only.

@@ -1,9 +1,10 @@
 //! A healthy node as a picture, and short ways to make it ill: what the cases of rules begin from.
 
 use giulia_model::{
-    CountAgainstLimit, Counts, EtsTable, EtsTables, Explain, ExplainVerdict, Finding,
+    CountAgainstLimit, Counts, Database, EtsTable, EtsTables, Explain, ExplainVerdict, Finding,
     FindingOutcome, Latency, LimitOver, Mailbox, MailboxOver, Mfa, Pid, Report, RestsOn,
-    RestsOnKind, ServiceTime, Session, Snapshot, Stability, Trace, TracedFunction, Trend,
+    RestsOnKind, ServiceTime, Session, SessionDatabase, Snapshot, Stability, StatementCounted,
+    StatementOver, Trace, TracedFunction, Trend,
 };
 
 use crate::{Over, Picture, Rule};
@@ -155,6 +156,34 @@ pub(crate) fn explained(mfa: &Mfa, kind: RestsOnKind, name: &str, mean_us: f64) 
         ..RestsOn::default()
     }];
     it
+}
+
+/// What the database at this address says of statements with their calls a second: half a millisecond
+/// each, for 30 s.
+pub(crate) fn witnessed(address: &str, statements: &[(&str, f64)]) -> SessionDatabase {
+    let database = Database {
+        host: "db1".to_owned(),
+        port: 5432,
+        addresses: vec![address.to_owned()],
+        ..Database::default()
+    };
+    let rows = statements.iter().enumerate().map(|(idx, (query, calls_per_s))| StatementOver {
+        counted: StatementCounted {
+            id: idx.to_string(),
+            query: (*query).to_owned(),
+            calls: 30,
+            ..StatementCounted::default()
+        },
+        calls_per_s: *calls_per_s,
+        mean_ms: Some(0.5),
+        ..StatementOver::default()
+    });
+    SessionDatabase {
+        database: Some(database),
+        counted_ms: 30_000,
+        statements: rows.collect(),
+        ..SessionDatabase::default()
+    }
 }
 
 /// A server that is busy for this share of its time, and whose messages wait so long.

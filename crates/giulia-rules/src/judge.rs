@@ -110,6 +110,7 @@ fn layers(findings: &[Finding]) -> Vec<Layer> {
         Source::Mailbox,
         Source::Ets,
         Source::Process,
+        Source::Postgres,
     ];
     let found = || findings.iter().filter(|it| it.outcome == FindingOutcome::Found);
     let layer = |source: Source| {
@@ -134,7 +135,9 @@ fn not_seen(picture: &Picture) -> Vec<NotSeen> {
         let ask = it.ask.as_ref().map(|ask| format!("; ask with `{ask}`")).unwrap_or_default();
         NotSeen { what: it.what.clone(), why: format!("{}{ask}", it.why) }
     });
-    missing.chain(picture.report.not_seen.iter().map(|it| it.it.clone())).collect()
+    let database = picture.report.database.iter().flat_map(|it| it.not_seen.iter().cloned());
+    let ticks = picture.report.not_seen.iter().map(|it| it.it.clone());
+    missing.chain(database).chain(ticks).collect()
 }
 
 /// A figure as people write it: three digits that count, thousands kept whole.

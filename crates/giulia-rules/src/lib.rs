@@ -24,6 +24,7 @@ mod repo;
 mod rule;
 mod rules;
 mod table;
+mod witness;
 
 #[cfg(test)]
 mod example;
@@ -38,3 +39,4 @@ pub use predict::{
 };
 pub use rule::{Rule, Threshold};
 pub use rules::{RULES, rule};
+pub use witness::database_functions;

@@ -38,6 +38,8 @@ pub enum Kind {
     Trace,
     /// What was asked beside the ticks.
     Answer,
+    /// What the database behind the node said.
+    Database,
 }
 
 /// One entry of a session.
@@ -55,7 +57,7 @@ pub struct Record {
 
 impl Kind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Tick, Self::Mark, Self::Trace, Self::Answer];
+    pub const ALL: &[Self] = &[Self::Tick, Self::Mark, Self::Trace, Self::Answer, Self::Database];
 
     /// Its name on disk.
     pub fn name(self) -> &'static str {
@@ -64,6 +66,7 @@ impl Kind {
             Self::Mark => "mark",
             Self::Trace => "trace",
             Self::Answer => "answer",
+            Self::Database => "database",
         }
     }
 

@@ -73,6 +73,13 @@ impl Nexus {
         self.state().join("home/.erlang.cookie")
     }
 
+    /// The address of its `PostgreSQL`, with the password.
+    #[track_caller]
+    pub fn postgres_url(&self) -> String {
+        let path = self.state().join("postgres-url");
+        std::fs::read_to_string(path).or_fail("the address of its PostgreSQL").trim().to_owned()
+    }
+
     /// A command of `scripts/nexus` for this one.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(Self::script_path());

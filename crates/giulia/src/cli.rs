@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser};
 use giulia_ops::{AnyOperation, GROUPS, Group, Kind, OPS};
 
 use crate::{
-    config::{CookieArgs, Settings, StoreArgs, reference},
+    config::{CookieArgs, DatabaseArgs, Settings, StoreArgs, reference},
     programs::PROGRAMS,
 };
 
@@ -170,7 +170,7 @@ fn with_options(operation: &dyn AnyOperation) -> Command {
     match operation.kind() {
         Kind::Live if operation.keeps() => keeping(reaching(command)),
         Kind::Live => reaching(command),
-        Kind::Recording => keeping(reaching(command)),
+        Kind::Recording => witnessing(keeping(reaching(command))),
         Kind::Query | Kind::Job | Kind::Change => keeping(command),
     }
 }
@@ -178,6 +178,11 @@ fn with_options(operation: &dyn AnyOperation) -> Command {
 /// Where sessions are kept, for whatever reads or writes them.
 pub(crate) fn keeping(command: Command) -> Command {
     keeping_text(command, StoreArgs::augment_args)
+}
+
+/// The database behind the node, for whatever records a session.
+pub(crate) fn witnessing(command: Command) -> Command {
+    keeping_text(command, DatabaseArgs::augment_args)
 }
 
 /// The settings and the cookie, for whatever dials.

@@ -59,11 +59,12 @@ async fn operate(
     let formats = operation.formats();
     let written = if formats.is_empty() { None } else { Some(Writing::from_arg_matches(matches)?) };
     let place = written.map(|it| file::place(&formats, it)).transpose()?.flatten();
-    warn_of_cookie(&config, global);
+    warn_of_secrets(&config, global);
     let cancel = Cancel::new();
     let archive = Archive::new(config.store()?.0);
     let mut ctx = Ctx::new(config::book(&config)?, archive, cancel.stop());
     ctx.progress = Arc::new(Talk::new(global.quiet));
+    ctx.database = config.database.as_ref().map(|it| it.0.clone());
     let answer = tokio::select! {
         biased;
         never = watch_ctrl_c(&cancel) => match never {},
@@ -91,11 +92,18 @@ fn exit_code(outcome: Outcome) -> u8 {
     }
 }
 
-/// An argument is not the place for a cookie.
-pub(crate) fn warn_of_cookie(config: &config::Config, global: &Global) {
+/// An argument is not the place for a cookie, nor for a password.
+pub(crate) fn warn_of_secrets(config: &config::Config, global: &Global) {
     if matches!(config.cookie, Some((_, Origin::Flag))) && !global.quiet {
         render::talk(
             "--cookie shows the cookie to everybody who runs `ps` here; use --cookie-file",
+        );
+    }
+    if matches!(&config.database, Some((url, Origin::Flag)) if url.has_password()) && !global.quiet
+    {
+        render::talk(
+            "--postgres shows its password to everybody who runs `ps` here; use GIULIA_POSTGRES_URL, \
+             PGPASSWORD or ~/.pgpass",
         );
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn with_answers(
     name: &str,
     answers: &[Answer],
 ) -> Result<Picture, Error> {
-    painted(archive, name, &[Kind::Tick, Kind::Mark, Kind::Trace], answers)
+    painted(archive, name, &[Kind::Tick, Kind::Mark, Kind::Trace, Kind::Database], answers)
 }
 
 fn painted(
@@ -88,7 +88,7 @@ impl Painter {
         match told {
             Ok(Told::Tick(seen)) => self.parts.tick(at_ms, (**seen).clone()),
             Ok(Told::Answer(answer)) => self.parts.answer((**answer).clone()),
-            Ok(Told::Mark(_) | Told::Calls(_)) | Err(_) => {}
+            Ok(Told::Mark(_) | Told::Calls(_) | Told::Database(_)) | Err(_) => {}
         }
     }
 

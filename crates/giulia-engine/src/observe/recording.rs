@@ -1,6 +1,6 @@
 //! What a session writes: its head, its ticks, its marks; and the name that it goes by.
 
-use giulia_model::{Answer, Ended, Mark, MarkKind, Session, Snapshot, TraceRecord};
+use giulia_model::{Answer, DatabaseRecord, Ended, Mark, MarkKind, Session, Snapshot, TraceRecord};
 use giulia_store::{Health, Kind, Recorder, Store};
 use serde::Serialize;
 
@@ -124,6 +124,11 @@ impl Recording {
     /// Writes what counters said.
     pub(crate) fn trace(&mut self, record: &TraceRecord) {
         self.append(Kind::Trace, record.to_ms, record);
+    }
+
+    /// Writes what the database behind the node said.
+    pub(crate) fn database(&mut self, record: &DatabaseRecord) {
+        self.append(Kind::Database, record.to_ms, record);
     }
 
     /// Writes what was asked beside the ticks.

@@ -69,6 +69,7 @@ impl Running {
             .stdin(Stdio::inherit())
             // Its own cookie is its own business; ours is none of its.
             .env_remove("GIULIA_COOKIE")
+            .env_remove("GIULIA_POSTGRES_URL")
             // A session that breaks down leaves no command behind that nobody waits for.
             .kill_on_drop(true)
             .spawn()

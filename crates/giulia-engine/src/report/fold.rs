@@ -5,14 +5,16 @@ mod cut;
 use std::collections::BTreeMap;
 
 use giulia_model::{
-    Counts, Covered, Ended, EtsTables, Gap, HostFacts, Impact, LimitOver, LoggerShare, MailboxOver,
-    Mark, MarkKind, Memory, NotSeen, NotSeenOver, Processes, ProfileLooks, Report, Restored,
-    Schedulers, SchedulersOver, SeriesOver, Session, Snapshot, TableOver, TraceRecord, Work,
+    Answer, Counts, Covered, DatabaseRecord, Ended, EtsTables, Gap, HostFacts, Impact, LimitOver,
+    LoggerShare, MailboxOver, Mark, MarkKind, Memory, NotSeen, NotSeenOver, Processes,
+    ProfileLooks, Report, Restored, Schedulers, SchedulersOver, SeriesOver, Session, Snapshot,
+    TableOver, TraceRecord, Work,
 };
 
 use super::{
     Told,
     calls::CallsFold,
+    database::DatabaseFold,
     logger::{is_logger_module, is_logger_name, module_of},
     series::Series,
     tally::{Seen, Tally, share},
@@ -73,6 +75,7 @@ pub(crate) struct Fold {
     not_seen: Vec<(String, NotSeenOver)>,
     cost: CostFold,
     calls: CallsFold,
+    database: DatabaseFold,
 }
 
 /// A table: incarnation, name, owner.
@@ -127,6 +130,7 @@ impl Fold {
             not_seen: Vec::new(),
             cost: CostFold::default(),
             calls: CallsFold::default(),
+            database: DatabaseFold::default(),
         }
     }
 
@@ -136,7 +140,8 @@ impl Fold {
             Ok(Told::Tick(seen)) => self.tick(at_ms, seen),
             Ok(Told::Mark(mark)) => self.mark(mark.clone()),
             Ok(Told::Calls(record)) => self.calls((**record).clone()),
-            Ok(Told::Answer(_)) => self.window.elapsed_ms = self.window.elapsed_ms.max(at_ms),
+            Ok(Told::Answer(answer)) => self.answer(at_ms, answer),
+            Ok(Told::Database(record)) => self.database((**record).clone()),
             Err(damaged) => self.not_seen(damaged),
         }
     }
@@ -145,6 +150,20 @@ impl Fold {
     pub(super) fn calls(&mut self, record: TraceRecord) {
         self.window.elapsed_ms = self.window.elapsed_ms.max(record.to_ms);
         self.calls.record(record);
+    }
+
+    fn answer(&mut self, at_ms: u64, answer: &Answer) {
+        self.window.elapsed_ms = self.window.elapsed_ms.max(at_ms);
+        if let Answer::Trace(it) = answer {
+            let window_ms = it.nodes.iter().map(|it| it.window_ms).fold(0.0, f64::max);
+            self.database.looked(at_ms.saturating_sub(whole_ms(window_ms)), at_ms);
+        }
+    }
+
+    /// What the database behind the node said.
+    fn database(&mut self, record: DatabaseRecord) {
+        self.window.elapsed_ms = self.window.elapsed_ms.max(record.to_ms);
+        self.database.record(record);
     }
 
     pub(super) fn tick(&mut self, at_ms: u64, seen: &Snapshot) {
@@ -253,6 +272,7 @@ impl Fold {
             window: self.window,
             work,
             trace: self.calls.finish(running, self.top.max(TICK_TOP)),
+            database: self.database.finish(self.top.max(TICK_TOP)),
             schedulers,
             memory: self.memory.iter().filter_map(|(name, it)| it.trend(name)).collect(),
             limits: self.limits.into_iter().map(directed).collect(),
@@ -603,6 +623,15 @@ fn changed(tables: BTreeMap<(u32, String, String), TableOver>, top: usize) -> Ve
 #[expect(clippy::cast_precision_loss, reason = "bytes and counts, shown to three digits")]
 fn as_f64(number: u64) -> f64 {
     number as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a window is not negative, and no session lasts longer than 2^64 ms"
+)]
+fn whole_ms(ms: f64) -> u64 {
+    ms as u64
 }
 
 #[cfg(test)]

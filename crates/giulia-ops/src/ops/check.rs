@@ -76,6 +76,9 @@ what those rest on, reads and writes of tables, a few processes in depth. All of
 a session, and every rule looks at that session: the same session gives the same findings again, \
 on any machine.
 
+With --postgres the database behind the node is read too, as a second witness: its statements \
+by time are in `giulia report`, and what they say of a function is evidence of its finding.
+
 A rule says `found` with culprits, evidence, advice, predicted gain, risks and a command that tells \
 afterwards whether it helped; or `clear`; or that not enough was seen, and which command shows it. \
 A page of each rule, with its thresholds and their source, is in docs/rules.
@@ -85,6 +88,7 @@ The exit code is 1 with --fail-on when something at least so grave is found, els
 Examples:
   giulia check shop@db1
   giulia check shop@db1 --for 2m --trace 'Shop.*'
+  GIULIA_POSTGRES_URL=postgres://reader:…@db2/shop giulia check shop@db1
   giulia check last                                    the same findings, without the node
   giulia check shop@db1 --fail-on warning --baseline shop-20260301
   giulia check shop-20260301 --json | jq .findings.actions";
@@ -130,6 +134,7 @@ async fn examined(ctx: &Ctx, node: &NodeArg, params: &Params) -> anyhow::Result<
         window: params.window.get(),
         name: None,
         patterns: params.trace.iter().map(|it| it.clone().get()).collect(),
+        database: ctx.database.clone(),
     };
     let bounds = ctx.bounds(access, request.lasts());
     let attempt = ctx.attempt(access, &bounds);

@@ -35,7 +35,8 @@ impl crate::Operation for Operation {
     const DETAILS: &'static str = "\
 Who used the reductions (applications, process groups, modules, processes), schedulers, memory \
 and whether its growth is more than noise, mailboxes, ETS, limits, the logger's share, what \
-happened, what could not be seen, and what looking cost the node. Shares are shares of the \
+happened, what could not be seen, and what looking cost the node; with `--postgres`, the \
+database's own statements and which functions wait for them. Shares are shares of the \
 reductions in the windows of the ticks; gaps are not in them and are told. A session that is \
 being recorded reads up to now. Findings at the end are those of `giulia check SESSION`.
 
@@ -58,6 +59,9 @@ Examples:
         let (name, top) = (params.session.as_str(), params.top.get());
         let (mut report, picture) = giulia_engine::report_and_picture(&ctx.archive, name, top)?;
         report.findings = Some(giulia_rules::judge(&picture));
+        if let Some(database) = &mut report.database {
+            database.functions = giulia_rules::database_functions(&picture);
+        }
         Ok(report)
     }
 

@@ -228,6 +228,7 @@ pub(crate) fn source(it: Source) -> &'static str {
         Source::Mailbox => "mailbox",
         Source::Ets => "ets",
         Source::Process => "process",
+        Source::Postgres => "postgres",
     }
 }
 

@@ -3,6 +3,7 @@
 mod calls;
 mod code;
 mod compare;
+mod database;
 mod dump;
 mod ets_rates;
 mod explain;

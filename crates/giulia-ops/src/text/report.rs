@@ -37,6 +37,9 @@ pub(crate) fn report(it: &Report) -> Page {
     if let Some(trace) = &it.trace {
         super::calls::calls(trace, &mut page);
     }
+    if let Some(database) = &it.database {
+        super::database::database(database, &mut page);
+    }
     if let Some(vm) = &it.schedulers {
         schedulers(vm, it.work.as_ref(), &mut page);
     }

@@ -9,6 +9,7 @@ use crate::{
     Missing, Picture, Rule, Threshold,
     predict::{CacheGain, as_f64, cache},
     table,
+    witness::database_functions,
 };
 
 /// The rule.
@@ -58,6 +59,9 @@ static REPEATED_MIN: Threshold = Threshold {
     source: "with none changed among 30, fewer than one in ten changes, 95 times of 100 (rule of \
              three)",
 };
+
+/// Of a statement in a line of evidence: enough to know it by.
+const QUERY_CHARS_MAX: usize = 60;
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
@@ -138,7 +142,8 @@ fn concluded(picture: &Picture, it: &Explain, case: &Case<'_>) -> Finding {
     };
     let gain = cache(case.sample, case.rate);
     let hits = gain.map_or(0.0, |it| it.hits.0);
-    let evidence = evidence(it, case, (waited, changed, hits));
+    let mut evidence = evidence(it, case, (waited, changed, hits));
+    evidence.extend(account(picture, it));
     let culprits = vec![Culprit::function(&it.function)];
     let rests = format!("{} rests on {}", it.function, case.place.name);
     let refused = if changed > CHANGED_MAX.value {
@@ -196,6 +201,30 @@ fn evidence(
         of("different arguments", as_f64(case.sample.distinct_keys), "count"),
         of("size of a result", as_f64(case.sample.result_bytes_p50), "bytes"),
     ]
+}
+
+/// What the database itself says, where it was asked and one of its statements matches.
+fn account(picture: &Picture, it: &Explain) -> Vec<Evidence> {
+    let all = database_functions(picture);
+    let Some(beside) = all.iter().find(|row| row.function == it.function) else {
+        return Vec::new();
+    };
+    let [found] = beside.matches.as_slice() else { return Vec::new() };
+    let counted_ms = picture.report.database.as_ref().map_or(0, |it| it.counted_ms);
+    let query: String = found.query.chars().take(QUERY_CHARS_MAX).collect();
+    let of = |what: &str, value: f64, unit: &str| {
+        let figure = format!("{what} of the statement that matches in rate: {query}");
+        Evidence::new(figure, value, unit, Source::Postgres).over(as_f64(counted_ms))
+    };
+    let mut said = vec![
+        of("calls", found.calls_per_s, "per_second"),
+        of("time at the server", found.mean_us, "us"),
+    ];
+    if let Some(rest) = found.remainder_us {
+        let figure = format!("network, driver, pool and planning, of the wait of {}", it.function);
+        said.push(Evidence::new(figure, rest, "us", Source::Postgres).over(as_f64(counted_ms)));
+    }
+    said
 }
 
 fn advice(it: &Explain) -> String {
@@ -263,7 +292,7 @@ mod tests {
     use giulia_model::{FindingOutcome, RestsOnKind};
 
     use super::*;
-    use crate::example::{check, explained, healthy, lookup, says, traced};
+    use crate::example::{check, explained, healthy, lookup, says, traced, witnessed};
 
     const PEER: &str = "tcp 127.0.0.1:5432";
 
@@ -316,6 +345,28 @@ mod tests {
         let mut found = with(126.0, 2_000.0);
         found.unexplained = some.unexplained;
         check(&RULE, &found, FindingOutcome::Found);
+    }
+
+    #[test]
+    fn fires_with_what_the_database_says_itself_and_the_same_without() {
+        let mut picture = with(126.0, 2_000.0);
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        assert!(said.evidence.iter().all(|it| it.source != Source::Postgres));
+        let statements = [("SELECT name FROM tables", 125.0), ("INSERT", 3.0)];
+        picture.report.database = Some(witnessed("127.0.0.1:5432", &statements));
+        picture.explains =
+            Ok(vec![explained(&lookup(), RestsOnKind::Socket, "127.0.0.1:5432", 2_000.0)]);
+        let with = check(&RULE, &picture, FindingOutcome::Found);
+        let own: Vec<&Evidence> =
+            with.evidence.iter().filter(|it| it.source == Source::Postgres).collect();
+        assert_eq!(own.iter().map(|it| it.value).collect::<Vec<_>>(), [125.0, 500.0, 1420.0]);
+        assert!(own[0].figure.contains("SELECT name FROM tables"), "{}", own[0].figure);
+        assert_eq!((with.outcome, with.severity), (said.outcome, said.severity));
+        // Where two match, nobody knows whose figures they are.
+        let statements = [("SELECT a", 125.0), ("SELECT b", 126.0)];
+        picture.report.database = Some(witnessed("127.0.0.1:5432", &statements));
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        assert!(said.evidence.iter().all(|it| it.source != Source::Postgres));
     }
 
     #[test]

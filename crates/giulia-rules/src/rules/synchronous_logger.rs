@@ -36,15 +36,15 @@ static WORK_MIN: Threshold = Threshold {
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let work = worked(picture)?;
     let handlers = &picture.last_of("log handlers", |it| it.logger.as_ref())?.handlers;
-    let most = picture.report.work.as_ref().map_or(0, |it| it.logger.mailbox_len_max);
-    let drops_at = |it: &&LogHandler| it.drop_mode_qlen.is_some_and(|drop| most >= drop);
-    if let Some(handler) = handlers.iter().find(drops_at) {
-        return Ok(vec![drops(picture, handler, most)]);
+    let most = |it: &LogHandler| most(picture, it, handlers.len() == 1);
+    let drops_at = |it: &&LogHandler| it.drop_mode_qlen.is_some_and(|drop| most(it) >= drop);
+    if let Some(handler) = handlers.iter().filter(drops_at).max_by_key(|it| most(it)) {
+        return Ok(vec![drops(picture, handler, most(handler))]);
     }
     // At a moment of its own as well as at most: a burst is over by then.
     let holds_up = |it: &&LogHandler| {
         let waiting = it.mailbox_len.unwrap_or_default();
-        it.sync_mode_qlen.is_some_and(|sync| waiting >= sync && most >= sync)
+        it.sync_mode_qlen.is_some_and(|sync| waiting >= sync && most(it) >= sync)
     };
     let pace = work.logger_share * work.per_second;
     let is_work = work.logger_share >= SHARE_MIN.value && pace >= WORK_MIN.value;
@@ -53,7 +53,19 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
         return Ok(Vec::new());
     }
     let handler = held.or_else(|| handlers.iter().max_by_key(|it| it.reductions));
-    Ok(vec![found(picture, handler, held.is_some(), (work.logger_share, pace, most))])
+    let waiting = handler.map_or(0, most);
+    Ok(vec![found(picture, handler, held.is_some(), (work.logger_share, pace, waiting))])
+}
+
+/// Events that waited for a handler, the most at once: by the mailbox of its process. Of one whose
+/// process is not known, those of any process of the logger are its own only where it is alone.
+fn most(picture: &Picture, it: &LogHandler, is_alone: bool) -> u64 {
+    let all = picture.report.work.as_ref().map_or(0, |it| it.logger.mailbox_len_max);
+    let of_it = it.process.as_ref().and_then(|pid| {
+        picture.report.mailboxes.iter().find(|it| it.pid == pid.0).map(|it| it.max)
+    });
+    let told = of_it.or(is_alone.then_some(all)).unwrap_or_default();
+    told.max(it.mailbox_len.unwrap_or_default())
 }
 
 fn culprits(handler: Option<&LogHandler>) -> Vec<Culprit> {
@@ -161,7 +173,7 @@ fn drops(picture: &Picture, handler: &LogHandler, waiting: u64) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{FindingOutcome, LoggerFacts, LoggerShare, Work};
+    use giulia_model::{FindingOutcome, LoggerFacts, LoggerShare, MailboxOver, Pid, Work};
 
     use super::*;
     use crate::example::{check, healthy, says};
@@ -190,6 +202,21 @@ mod tests {
         assert!(said.recommendation.unwrap().contains("sync_mode_qlen"));
         let said = check(&RULE, &with(0.02, 10_000.0, 260), FindingOutcome::Found);
         assert!(said.title.contains("drops lines"), "{}", said.title);
+    }
+
+    #[test]
+    fn fires_on_the_handler_that_drops_and_not_on_the_one_beside_it() {
+        let mut picture = with(0.02, 10_000.0, 0);
+        picture.report.work.as_mut().unwrap().logger.mailbox_len_max = 260;
+        let handlers = &mut picture.last.as_mut().unwrap().logger.as_mut().unwrap().handlers;
+        let other = LogHandler { id: "audit".to_owned(), ..handlers[0].clone() };
+        handlers.push(LogHandler { process: Some(Pid("<0.9.0>".to_owned())), ..other });
+        // Whose they are, nobody knows.
+        check(&RULE, &picture, FindingOutcome::Clear);
+        let pid = "<0.9.0>".to_owned();
+        picture.report.mailboxes = vec![MailboxOver { pid, max: 260, ..MailboxOver::default() }];
+        let said = check(&RULE, &picture, FindingOutcome::Found);
+        assert_eq!(said.culprits[0].name, "audit");
     }
 
     #[test]

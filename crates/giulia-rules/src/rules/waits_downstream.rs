@@ -144,7 +144,9 @@ fn found(picture: &Picture, all: &[Waits<'_>], busy: f64) -> Option<Finding> {
         evidence,
         recommendation: Some(format!(
             "look at {peer} itself: for PostgreSQL, `pg_stat_statements` tells which statements take \
-             the time; changes of this node's code or size do not help before"
+             the time (`giulia check {node} --postgres URL` shows them beside this); changes of this \
+             node's code or size do not help before",
+            node = picture.node
         )),
         effort: Some(Effort::Low),
         risks: vec![

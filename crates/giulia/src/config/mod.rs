@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, parser::ValueSource};
+use giulia_engine::DatabaseUrl;
 use serde_json::{Map, Value};
 
 mod access;
@@ -33,6 +34,16 @@ pub(crate) struct StoreArgs {
     /// File that sessions are kept in [default: giulia/sessions.db in the user's data folder].
     #[arg(long, env = "GIULIA_STORE", hide_env = true, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+}
+
+/// The database behind the node; kept out of [`Settings`], as the cookie is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "The database behind the node")]
+pub(crate) struct DatabaseArgs {
+    /// Record its statements too (`pg_stat_statements`, read only): postgres://USER@HOST/DATABASE, or
+    /// `GIULIA_POSTGRES_URL`, which `ps` does not show.
+    #[arg(long, env = "GIULIA_POSTGRES_URL", value_name = "URL", hide_env = true)]
+    pub(crate) postgres: Option<Secret>,
 }
 
 /// Text that nobody may see.
@@ -89,6 +100,8 @@ pub(crate) struct Config {
     store: Option<(PathBuf, Origin)>,
     /// The cookie, when it was given as text.
     pub(crate) cookie: Option<(Secret, Origin)>,
+    /// The database behind the node.
+    pub(crate) database: Option<(DatabaseUrl, Origin)>,
 }
 
 /// Flags and variables of one command line, and the file.
@@ -105,7 +118,8 @@ pub(crate) fn load(matches: &ArgMatches, file: Option<&Path>) -> anyhow::Result<
         .into_iter()
         .partition(|(key, _)| matches.value_source(key) == Some(ValueSource::EnvVariable));
     let store = store(matches, &path, &file)?;
-    Ok(Config { flags, variables, path, file, store, cookie })
+    let database = database(matches)?;
+    Ok(Config { flags, variables, path, file, store, cookie, database })
 }
 
 impl Config {
@@ -207,6 +221,16 @@ fn cookie(matches: &ArgMatches) -> anyhow::Result<Option<(Secret, Origin)>> {
     }
     let release = std::env::var("RELEASE_COOKIE").ok().filter(|it| !it.is_empty());
     Ok(release.map(|it| (Secret(it), Origin::Variable("RELEASE_COOKIE"))))
+}
+
+fn database(matches: &ArgMatches) -> anyhow::Result<Option<(DatabaseUrl, Origin)>> {
+    if matches.try_contains_id("postgres").is_err() {
+        return Ok(None);
+    }
+    let given = DatabaseArgs::from_arg_matches(matches)?.postgres.filter(|it| !it.0.is_empty());
+    let is_variable = matches.value_source("postgres") == Some(ValueSource::EnvVariable);
+    let origin = if is_variable { Origin::Variable("GIULIA_POSTGRES_URL") } else { Origin::Flag };
+    Ok(given.map(|it| (DatabaseUrl::new(it.0), origin)))
 }
 
 fn store(

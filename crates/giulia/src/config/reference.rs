@@ -65,7 +65,9 @@ pub(crate) fn reference() -> String {
         "# Configuration of giulia. Flags win over variables, variables over this file, and a\n\
          # node's own section over [connect]. Every key may stand in both kinds of section.\n\
          # The cookie itself has no key here: it comes from --cookie-file, --cookie,\n\
-         # GIULIA_COOKIE, RELEASE_COOKIE, cookie_file below, or ~/.erlang.cookie, in this order.\n\n\
+         # GIULIA_COOKIE, RELEASE_COOKIE, cookie_file below, or ~/.erlang.cookie, in this order.\n\
+         # Nor has the database behind a node, whose address may hold a password: --postgres or\n\
+         # GIULIA_POSTGRES_URL.\n\n\
          # File that sessions are kept in; else giulia/sessions.db in the user's data folder.\n\
          # Flag --store, variable GIULIA_STORE.\n\
          # store = \"/srv/giulia/sessions.db\"\n\n\

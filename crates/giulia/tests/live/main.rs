@@ -9,6 +9,7 @@ mod explain;
 mod home;
 mod leaves_nothing;
 mod nexus;
+mod postgres;
 mod profiles;
 mod sessions;
 mod trace;

@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use crate::home::Home;
 
-const GET: &str = "Nexus.Registry.TableRegistry.get/1";
+pub(crate) const GET: &str = "Nexus.Registry.TableRegistry.get/1";
 
 /// Requests of a counted load: two of them go to the other database.
 const REQUESTS: u32 = 1000;
 
 /// The program, pointed at the gateway.
-fn giulia(nexus: &Nexus, home: &Home, args: &[&str]) -> Command {
+pub(crate) fn giulia(nexus: &Nexus, home: &Home, args: &[&str]) -> Command {
     let mut command = home.giulia(args);
     command.env("GIULIA_COOKIE", std::fs::read_to_string(nexus.cookie_file()).unwrap());
     command.env("ERL_EPMD_PORT", nexus.ports()[0].to_string()).env("GIULIA_TIMEOUT", "30s");
@@ -60,7 +60,7 @@ fn explained(nexus: &Nexus) -> Value {
 }
 
 #[track_caller]
-fn document(output: &Output) -> Value {
+pub(crate) fn document(output: &Output) -> Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (data, talk) = (text(&output.stdout), text(&output.stderr));
     // What a command said comes first.
@@ -69,7 +69,7 @@ fn document(output: &Output) -> Value {
 }
 
 /// Functions that were called, as Elixir writes them.
-fn calls(trace: &Value) -> BTreeMap<String, u64> {
+pub(crate) fn calls(trace: &Value) -> BTreeMap<String, u64> {
     let functions = trace["functions"].as_array().unwrap_or_else(|| panic!("{trace:#}"));
     let named = functions.iter().map(|it| {
         let [module, name] = [&it["module"], &it["name"]].map(|it| it.as_str().unwrap());
@@ -107,7 +107,7 @@ fn the_registry_in_the_database_rests_on_the_socket_of_postgresql() {
 }
 
 /// The others on one OTP: what they rest on is the same on all, and each costs half a minute.
-fn on_27(test_name: &str, test: impl Fn(&Otp)) {
+pub(crate) fn on_27(test_name: &str, test: impl Fn(&Otp)) {
     for_each_otp_from(27, test_name, |otp| {
         if otp.release == 27 {
             test(otp);

@@ -1,7 +1,7 @@
 //! `observe start`: the same session in a process of its own, which outlives the terminal.
 //!
-//! We run ourselves again with the same arguments, without the cookie: that goes over a pipe, so
-//! that neither `ps` nor the environment of the process shows it. The process makes a session of
+//! We run ourselves again with the same arguments, without the cookie and the address of a database:
+//! they go over a pipe, so that neither `ps` nor the environment of the process shows it. The process makes a session of
 //! its own (`setsid`), records its first tick, and says so on its standard output, which is the
 //! last thing that it says there.
 
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::{ArgMatches, FromArgMatches};
-use giulia_engine::{Cancel, Progress};
+use giulia_engine::{Cancel, DatabaseUrl, Progress};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -28,11 +28,12 @@ use crate::{
     cli::Global,
     config::{self, Config, Origin, Secret},
     render,
-    run::warn_of_cookie,
+    run::warn_of_secrets,
 };
 
-/// Longest that is read from the pipe: a cookie has 255 characters.
-const HANDED_BYTES_MAX: u64 = 4096;
+/// Longest that is read from the pipe: a cookie has 255 characters, the address of a database seldom
+/// more.
+const HANDED_BYTES_MAX: u64 = 16_384;
 
 /// What goes over the pipe.
 #[derive(Serialize, Deserialize)]
@@ -41,6 +42,8 @@ struct Handed {
     cookie: Option<String>,
     /// Whether it came from a flag, from `GIULIA_COOKIE` or from `RELEASE_COOKIE`.
     origin: String,
+    /// The database behind the node, which may hold a password.
+    database: Option<String>,
 }
 
 /// What comes back.
@@ -56,10 +59,11 @@ struct Begun {
 pub(super) fn start(matches: &ArgMatches, global: &Global) -> anyhow::Result<u8> {
     let what = What::from_arg_matches(matches)?;
     let config = config::load(matches, global.config.as_deref())?;
-    warn_of_cookie(&config, global);
+    warn_of_secrets(&config, global);
     let mut command = Command::new(std::env::current_exe().context("where is this program?")?);
     command.args(["observe", IN_BACKGROUND]).args(arguments(&what, &config, matches, global)?);
     command.env_remove("GIULIA_COOKIE").env_remove("RELEASE_COOKIE");
+    command.env_remove("GIULIA_POSTGRES_URL");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().context("cannot run giulia again")?;
     if let Some(mut pipe) = child.stdin.take() {
@@ -93,7 +97,10 @@ pub(super) fn child(matches: &ArgMatches, global: &Global) -> anyhow::Result<u8>
     // One that leads a session already (a supervisor's) has what this is for.
     rustix::process::setsid().ok();
     let mut config = config::load(matches, global.config.as_deref())?;
-    config.cookie = cookie()?;
+    let handed = taken()?;
+    config.cookie = cookie(&handed);
+    config.database =
+        handed.database.map(|it| (DatabaseUrl::new(it), Origin::Variable("GIULIA_POSTGRES_URL")));
     let job = Job { what: What::from_arg_matches(matches)?, command: None };
     block_on(record(&job, &config))
 }
@@ -185,7 +192,8 @@ fn arguments(
 }
 
 fn handed(config: &Config) -> Handed {
-    match &config.cookie {
+    let database = config.database.as_ref().map(|it| it.0.secret().to_owned());
+    let (cookie, origin) = match &config.cookie {
         Some((cookie, origin)) => {
             let origin = match origin {
                 Origin::Variable(name) => (*name).to_owned(),
@@ -195,24 +203,29 @@ fn handed(config: &Config) -> Handed {
                 | Origin::File(_)
                 | Origin::Default => "flag".to_owned(),
             };
-            Handed { cookie: Some(cookie.0.clone()), origin }
+            (Some(cookie.0.clone()), origin)
         }
-        None => Handed { cookie: None, origin: String::new() },
-    }
+        None => (None, String::new()),
+    };
+    Handed { cookie, origin, database }
 }
 
-fn cookie() -> anyhow::Result<Option<(Secret, Origin)>> {
+fn taken() -> anyhow::Result<Handed> {
     let mut text = String::new();
     io::stdin().lock().take(HANDED_BYTES_MAX).read_line(&mut text)?;
     let Ok(handed) = serde_json::from_str::<Handed>(&text) else {
         bail!("this is a part of `giulia observe start`, and not for use by itself");
     };
+    Ok(handed)
+}
+
+fn cookie(handed: &Handed) -> Option<(Secret, Origin)> {
     let origin = match handed.origin.as_str() {
         "GIULIA_COOKIE" => Origin::Variable("GIULIA_COOKIE"),
         "RELEASE_COOKIE" => Origin::Variable("RELEASE_COOKIE"),
         _ => Origin::Flag,
     };
-    Ok(handed.cookie.map(|it| (Secret(it), origin)))
+    handed.cookie.clone().map(|it| (Secret(it), origin))
 }
 
 /// Keeps what was warned about, for whoever started us.

@@ -18,7 +18,7 @@ use crate::{
     config::{self, Config},
     progress::Talk,
     render::{self, Form},
-    run::{INTERRUPTED_TWICE, warn_of_cookie},
+    run::{INTERRUPTED_TWICE, warn_of_secrets},
 };
 
 /// A command that is not there: the shell's number for it.
@@ -34,7 +34,7 @@ pub(super) async fn run(
     json: bool,
     global: &Global,
 ) -> anyhow::Result<u8> {
-    warn_of_cookie(config, global);
+    warn_of_secrets(config, global);
     let cancel = Cancel::new();
     let face = if global.quiet { Face::Quiet } else { Face::here(job.command.as_ref()) };
     let show = Arc::new(Show::new(face));
@@ -88,6 +88,7 @@ pub(super) async fn record(
         command: job.command.clone(),
         trace: job.what.counted()?,
         redial: job.what.redial(),
+        database: config.database.as_ref().map(|it| it.0.clone()),
     };
     let clock = Clock::system();
     let bounds = Bounds::new(access.timeout, cancel.stop());

@@ -28,7 +28,9 @@ const DETAILS: &str = "\
 Ticks are recorded from the first one on, so nothing is lost when giulia is killed. The session \
 ends with its time, with Ctrl-C, or with COMMAND, whose exit status is passed on; then its report \
 is printed. With --trace, every call of the functions that the patterns mean is counted from before \
-COMMAND begins until after it ended, exactly, and the hottest are measured once. A node that freezes, ends or restarts does not end it: each is a mark in the session, \
+COMMAND begins until after it ended, exactly, and the hottest are measured once. With --postgres the \
+database behind the node tells of its statements meanwhile (`pg_stat_statements`, one connection \
+that may only read), as a second witness beside what the node shows. A node that freezes, ends or restarts does not end it: each is a mark in the session, \
 and giulia goes on when the node is back; one that was near its limit of processes is not dialled \
 again before it was started anew.
 
@@ -36,6 +38,7 @@ Examples:
   giulia observe shop@db1 --for 30s
   giulia observe shop@db1 -- mix run load.exs    as long as the command runs
   giulia observe shop@db1 --trace 'Shop.*' -- mix run load.exs
+  GIULIA_POSTGRES_URL=postgres://reader:…@db2/shop giulia observe shop@db1 --for 30s
   giulia observe start shop@db1 --every 5s       in the background
   giulia observe status
   giulia observe stop shop@db1                   prints the report
@@ -151,7 +154,7 @@ pub(super) fn command() -> Command {
 /// The arguments of a session. `--name` is its name here, so our own gets another flag.
 fn watching(command: Command, add: fn(Command) -> Command) -> Command {
     let (about, long_about) = (command.get_about().cloned(), command.get_long_about().cloned());
-    let command = cli::keeping(cli::reaching(add(What::augment_args(command))));
+    let command = cli::witnessing(cli::keeping(cli::reaching(add(What::augment_args(command)))));
     let command = command.mut_arg("name", |arg| arg.long("local-name"));
     let about = about.unwrap_or_default();
     command.about(about.clone()).long_about(long_about.unwrap_or(about))

@@ -17,8 +17,9 @@ use crate::{Picture, predict::as_f64};
 /// 2 % at most were measured where one is the other (docs/evidence/04-nexus.md), and the rest is room
 /// for a load that begins or ends between the two first or last readings.
 const DEVIATION_MAX: f64 = 0.05;
-/// The same where a function was counted for a few seconds within ten or twenty of the database: 600
-/// calls at random are 4 % more or less (a Poisson count), and a load is not the same all the while.
+/// The same where a function was counted for a few seconds, and the database for those and the ones in
+/// which counters were armed and removed: 600 calls at random are 4 % more or less (a Poisson count),
+/// and a load is not the same all the while.
 const DEVIATION_OF_LOOK_MAX: f64 = 0.15;
 /// Calls below which a rate says nothing: 20 at random are 22 % more or less (a Poisson count).
 const CALLS_MIN: u64 = 20;

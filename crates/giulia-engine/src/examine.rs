@@ -18,7 +18,7 @@ use crate::{
     Archive, Attempt, Bounds, Cancel, Error, EtsRatesRequest, ExplainRequest, FlameRequest,
     MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, SnapshotRequest, TraceRequest,
     TraceSort, Watcher,
-    observe::{self, observe_with},
+    observe::{self, Beside, observe_with},
 };
 
 pub(crate) use picture::Painter;
@@ -143,7 +143,7 @@ struct Examiner<'a> {
     request: &'a ExamineRequest,
     archive: &'a Archive,
     attempt: Attempt<'a>,
-    answers: mpsc::UnboundedSender<Answer>,
+    answers: mpsc::UnboundedSender<Beside>,
     /// What was answered so far.
     asked: Vec<Answer>,
     /// When closer looks are over, whatever was not asked by then.
@@ -289,10 +289,13 @@ impl Examiner<'_> {
         let lasts = request.lasts();
         let Some(bounds) = self.bounds(what, lasts) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        self.answers.send(Beside::Read).ok();
         match crate::trace(&[(self.node, attempt)], &request, Some(self.archive)).await {
             Ok(seen) => {
                 suspects.trace(&seen);
                 self.keep(Answer::Trace(Box::new(seen)));
+                // Behind the answer, whose time ends before that of the reading.
+                self.answers.send(Beside::Read).ok();
             }
             Err(error) => self.failed(what, &error),
         }
@@ -382,7 +385,7 @@ impl Examiner<'_> {
 
     fn keep(&mut self, answer: Answer) {
         // A session that ended meanwhile records no more, and is told of by its own error.
-        self.answers.send(answer.clone()).ok();
+        self.answers.send(Beside::Answer(answer.clone())).ok();
         self.asked.push(answer);
     }
 

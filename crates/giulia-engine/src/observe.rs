@@ -110,13 +110,22 @@ pub async fn observe(
     observe_with(node, request, store, attempt, (watcher, answers)).await
 }
 
+/// What is said beside the ticks.
+#[derive(Debug)]
+pub(crate) enum Beside {
+    /// Something was asked of the node, and answered.
+    Answer(Answer),
+    /// The database is to be read now, so that its figures are those of a closer look.
+    Read,
+}
+
 /// The same, with answers of others, which are recorded as they come.
 pub(crate) async fn observe_with(
     node: &str,
     request: &ObserveRequest,
     (store, path): (&Store, &str),
     attempt: Attempt<'_>,
-    (watcher, answers): (&dyn Watcher, mpsc::UnboundedReceiver<Answer>),
+    (watcher, answers): (&dyn Watcher, mpsc::UnboundedReceiver<Beside>),
 ) -> Result<Session, Error> {
     let Attempt { access, bounds, progress, clock } = attempt;
     if let Some(command) = &request.command {
@@ -248,7 +257,7 @@ struct Observing<'a> {
     dialled: mpsc::UnboundedReceiver<Dialled>,
     workload: Option<Running>,
     /// What was asked beside the ticks.
-    answers: mpsc::UnboundedReceiver<Answer>,
+    answers: mpsc::UnboundedReceiver<Beside>,
     /// What the database behind the node says.
     witness: Witness,
     last_mark: Option<Mark>,
@@ -274,7 +283,7 @@ enum Woken {
     Told(Told),
     Dialled(Dialled),
     WorkloadEnded(Option<i32>, Option<i32>),
-    Answer(Answer),
+    Beside(Beside),
     Witnessed(Witnessed),
     Time,
 }
@@ -301,7 +310,8 @@ impl Observing<'_> {
                 Woken::WorkloadEnded(exit_status, signal) => {
                     self.workload_ended(exit_status, signal, is_stopping);
                 }
-                Woken::Answer(answer) => self.answered(&answer),
+                Woken::Beside(Beside::Answer(answer)) => self.answered(&answer),
+                Woken::Beside(Beside::Read) => self.witness.read(),
                 Woken::Witnessed(told) => self.witnessed(told),
                 Woken::Time => self.step(Event::Time),
             }
@@ -333,7 +343,7 @@ impl Observing<'_> {
             () = self.stop.asked(), if !is_stopping => Woken::Stop,
             told = told => Woken::Told(told),
             Some(dialled) = self.dialled.recv() => Woken::Dialled(dialled),
-            Some(answer) = self.answers.recv() => Woken::Answer(answer),
+            Some(said) = self.answers.recv() => Woken::Beside(said),
             told = self.witness.told() => Woken::Witnessed(told),
             (status, signal) = workload => Woken::WorkloadEnded(status, signal),
             () = tokio::time::sleep_until(wakes) => Woken::Time,
@@ -648,8 +658,10 @@ impl Observing<'_> {
         if let Some(totals) = self.calls.totals() {
             self.recording.trace(&totals);
         }
-        while let Ok(answer) = self.answers.try_recv() {
-            self.answered(&answer);
+        while let Ok(said) = self.answers.try_recv() {
+            if let Beside::Answer(answer) = said {
+                self.answered(&answer);
+            }
         }
         // It hears no more of us from here on, and undoes what it did not tell of.
         self.settle(Restored::ByTheNode);

@@ -65,16 +65,15 @@ fn why(error: &sqlx::Error) -> (ErrorKind, String) {
         };
         return (kind, clean(said.message()));
     }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the driver's own, of which more may come")]
     let kind = match error {
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => ErrorKind::Unreachable,
         sqlx::Error::Tls(_) => ErrorKind::Tls,
         sqlx::Error::Configuration(_) => ErrorKind::Url,
         _ => ErrorKind::Answer,
     };
-    let text = match error {
-        sqlx::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    };
+    let text =
+        if let sqlx::Error::Io(error) = error { error.to_string() } else { error.to_string() };
     (kind, clean(&text))
 }
 

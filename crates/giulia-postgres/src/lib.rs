@@ -1,4 +1,4 @@
-//! What a PostgreSQL server says of its own statements, as a second witness beside a node.
+//! What a `PostgreSQL` server says of its own statements, as a second witness beside a node.
 //!
 //! [`Account`] reads `pg_stat_statements` now and then and tells what came in between, statement by
 //! statement. It is one connection that may only read, asks nothing that takes longer than seconds,

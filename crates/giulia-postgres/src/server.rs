@@ -111,7 +111,8 @@ impl Server {
         let row = self.one(sql).await?;
         let text = |idx: usize| column::<String>(&row, idx);
         let version = text(0)?.unwrap_or_default();
-        self.database.server_version = version.split(' ').next().unwrap_or_default().to_owned();
+        let version = version.split(' ').next().unwrap_or_default();
+        version.clone_into(&mut self.database.server_version);
         self.database.name = text(1)?.unwrap_or_default();
         let own = text(2)?.zip(column::<i64>(&row, 3)?);
         self.database.addresses = self.addresses(own).await;

@@ -29,16 +29,11 @@ pub(crate) fn cleaned(query: &str) -> String {
                 rest = behind;
                 name
             }
-            '$' => match behind_dollars(rest).filter(|_| !is_of_word(before[1])) {
-                Some(behind) => {
-                    rest = behind;
-                    LITERAL
-                }
-                None => {
-                    rest = after;
-                    word
-                }
-            },
+            '$' => {
+                let behind = behind_dollars(rest).filter(|_| !is_of_word(before[1]));
+                rest = behind.unwrap_or(after);
+                if behind.is_some() { LITERAL } else { word }
+            }
             '-' if after.starts_with('-') => {
                 rest = after.find('\n').and_then(|it| after.get(it..)).unwrap_or_default();
                 " "

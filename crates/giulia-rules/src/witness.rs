@@ -17,8 +17,9 @@ use crate::{Picture, predict::as_f64};
 /// 2 % at most were measured where one is the other (docs/evidence/04-nexus.md), and the rest is room
 /// for a load that begins or ends between the two first or last readings.
 const DEVIATION_MAX: f64 = 0.05;
-/// The same where a function was counted for a few seconds within ten or twenty of the database: 600
-/// calls at random are 4 % more or less (a Poisson count), and a load is not the same all the while.
+/// The same where a function was counted for a few seconds, and the database for those and the ones in
+/// which counters were armed and removed: 600 calls at random are 4 % more or less (a Poisson count),
+/// and a load is not the same all the while.
 const DEVIATION_OF_LOOK_MAX: f64 = 0.15;
 /// Calls below which a rate says nothing: 20 at random are 22 % more or less (a Poisson count).
 const CALLS_MIN: u64 = 20;
@@ -80,7 +81,7 @@ fn function(
         return Some(row);
     }
     let Some((look, counted)) = counted else {
-        row.why = "how often it is called was not counted".to_owned();
+        "how often it is called was not counted".clone_into(&mut row.why);
         return Some(row);
     };
     if counted.calls.unwrap_or_default() < CALLS_MIN {
@@ -197,19 +198,14 @@ fn of_look(
         deviation: apart(rate, calls_per_s),
         is_control: is_control(query_of(over, id)),
     };
-    match look.filter(|it| !it.statements.is_empty()) {
-        Some(look) => {
-            let all =
-                look.statements.iter().map(|it| candidate(&it.id, it.calls_per_s, it.mean_ms));
-            nearest(all, DEVIATION_OF_LOOK_MAX)
-        }
-        None => {
-            let whole = over.statements.iter().filter(|it| it.counted.lost.is_none());
-            let all = whole.map(|it| {
-                candidate(&it.counted.id, it.calls_per_s, it.mean_ms.unwrap_or_default())
-            });
-            nearest(all, DEVIATION_OF_LOOK_MAX)
-        }
+    if let Some(look) = look.filter(|it| !it.statements.is_empty()) {
+        let all = look.statements.iter().map(|it| candidate(&it.id, it.calls_per_s, it.mean_ms));
+        nearest(all, DEVIATION_OF_LOOK_MAX)
+    } else {
+        let whole = over.statements.iter().filter(|it| it.counted.lost.is_none());
+        let all = whole
+            .map(|it| candidate(&it.counted.id, it.calls_per_s, it.mean_ms.unwrap_or_default()));
+        nearest(all, DEVIATION_OF_LOOK_MAX)
     }
 }
 

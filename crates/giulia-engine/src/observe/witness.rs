@@ -1,11 +1,18 @@
 //! The database behind the node, as a second witness: read when a session begins, every ten seconds,
-//! and when it ends, by a task of its own that the ticks do not wait for.
+//! around each closer look at calls, and when it ends, by a task of its own that the ticks do not wait
+//! for.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use giulia_model::{DatabaseEvent, DatabaseRecord, Mark, MarkKind, NotSeen};
 use giulia_postgres::{Account, DatabaseUrl, ErrorKind as Postgres};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{
+    Notify,
+    mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+};
 
 use super::millis;
 use crate::{Cancel, Error, ErrorKind, Stop};
@@ -43,6 +50,7 @@ pub(super) enum Reached {
 pub(super) struct Witness {
     told: UnboundedReceiver<Witnessed>,
     end: Cancel,
+    now: Arc<Notify>,
 }
 
 /// Looks for the database of a session.
@@ -87,7 +95,7 @@ impl Witness {
     /// Reads it for the first time and goes on by itself.
     pub(super) async fn begin(reached: Reached) -> Self {
         let (told_to, told) = unbounded_channel();
-        let end = Cancel::new();
+        let (end, now) = (Cancel::new(), Arc::new(Notify::new()));
         let tell = |event| {
             let now = Instant::now();
             // Both ends are ours.
@@ -99,12 +107,12 @@ impl Witness {
             Reached::Account(mut account) => match account.begin().await {
                 Ok(began) => {
                     tell(began);
-                    tokio::spawn(watch(account, end.stop(), told_to));
+                    tokio::spawn(watch(account, (end.stop(), Arc::clone(&now)), told_to));
                 }
                 Err(error) => tell(DatabaseEvent::NotSeen(not_seen(error.to_string()))),
             },
         }
-        Self { told, end }
+        Self { told, end, now }
     }
 
     /// What it tells next; never where there is no more.
@@ -113,6 +121,11 @@ impl Witness {
             Some(told) => told,
             None => std::future::pending().await,
         }
+    }
+
+    /// It reads once now, and every ten seconds from here on.
+    pub(super) fn read(&self) {
+        self.now.notify_one();
     }
 
     /// It reads once more and is done.
@@ -134,12 +147,17 @@ impl Witness {
     }
 }
 
-async fn watch(mut account: Box<Account>, end: Stop, told_to: UnboundedSender<Witnessed>) {
+async fn watch(
+    mut account: Box<Account>,
+    (end, now): (Stop, Arc<Notify>),
+    told_to: UnboundedSender<Witnessed>,
+) {
     let mut from = account.read_at();
     loop {
         let is_last = tokio::select! {
             biased;
             () = end.asked() => true,
+            () = now.notified() => false,
             () = tokio::time::sleep(EVERY) => false,
         };
         // One that is gone is not looked for any more at the end.

@@ -56,7 +56,7 @@ impl DatabaseFold {
         self.is_told = true;
         let (from_ms, to_ms) = (record.from_ms, record.to_ms);
         match record.event {
-            DatabaseEvent::Began(database) => self.began(to_ms, *database),
+            DatabaseEvent::Began(database) => self.began(to_ms, &database),
             DatabaseEvent::Counted(counted) => self.counted((from_ms, to_ms), *counted),
             DatabaseEvent::Lost(lost) => {
                 let last_ms = self.open.as_ref().map_or(to_ms, |it| it.to_ms);
@@ -75,7 +75,7 @@ impl DatabaseFold {
         self.looks.push_back((from_ms, to_ms));
     }
 
-    fn began(&mut self, at_ms: u64, database: Database) {
+    fn began(&mut self, at_ms: u64, database: &Database) {
         self.close();
         if let Some((from_ms, why)) = self.ended.take()
             && self.over.gaps.len() < LISTED_MAX
@@ -194,9 +194,10 @@ fn look(readings: &VecDeque<ReadingAt>, (from_ms, to_ms): (u64, u64)) -> Databas
         return nothing();
     };
     // One that is of another stretch counts from another beginning.
-    let after =
+    let mut after =
         readings.iter().filter(|it| it.from_ms == before.from_ms && it.at_ms > before.at_ms);
-    let Some(after) = after.clone().find(|it| it.at_ms >= to_ms).or_else(|| after.last()) else {
+    let Some(after) = after.clone().find(|it| it.at_ms >= to_ms).or_else(|| after.next_back())
+    else {
         return nothing();
     };
     let seconds = as_f64(after.at_ms.saturating_sub(before.at_ms)) / 1000.0;
@@ -247,7 +248,7 @@ fn row(it: StatementCounted, all: StatementSums, seconds: f64) -> StatementOver 
     }
 }
 
-fn bounded(it: Database) -> Database {
+fn bounded(it: &Database) -> Database {
     Database {
         host: short(&it.host),
         port: it.port,
@@ -314,8 +315,12 @@ mod tests {
 
     fn folded(records: Vec<DatabaseRecord>, looks: &[(u64, u64)]) -> SessionDatabase {
         let mut fold = DatabaseFold::default();
-        records.into_iter().for_each(|it| fold.record(it));
-        looks.iter().for_each(|it| fold.looked(it.0, it.1));
+        for it in records {
+            fold.record(it);
+        }
+        for it in looks {
+            fold.looked(it.0, it.1);
+        }
         fold.finish(10).unwrap()
     }
 

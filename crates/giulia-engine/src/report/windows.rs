@@ -101,6 +101,8 @@ impl Windows {
                 self.fold.told(at_ms, told);
             }
             Err(_) => self.fold.told(at_ms, told),
+            // Of a server and not of the node; the report tells it over the whole session.
+            Ok(Told::Database(_)) => {}
             Ok(Told::Mark(_) | Told::Calls(_) | Told::Answer(_)) => {
                 self.waiting.push((at_ms, told.clone()));
                 if self.waiting.len() >= WAITING_MAX {

@@ -40,7 +40,7 @@ pub(crate) struct StoreArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The database behind the node")]
 pub(crate) struct DatabaseArgs {
-    /// Record its statements too (`pg_stat_statements`, read only): postgres://USER@HOST/DATABASE, or
+    /// Record its statements too (`pg_stat_statements`, read only): <postgres://USER@HOST/DATABASE>, or
     /// `GIULIA_POSTGRES_URL`, which `ps` does not show.
     #[arg(long, env = "GIULIA_POSTGRES_URL", value_name = "URL", hide_env = true)]
     pub(crate) postgres: Option<Secret>,

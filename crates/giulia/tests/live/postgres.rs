@@ -115,7 +115,7 @@ fn the_database_counts_what_the_node_counts_and_its_password_is_nowhere() {
         );
         let text = home.out(&["report", "last"]);
         assert!(
-            text.contains("The database's own account") && text.contains("nexus_tables"),
+            text.contains("The database's own account") && text.contains("WHERE name = $1"),
             "{text}"
         );
         let page = home.path().join("report.html");

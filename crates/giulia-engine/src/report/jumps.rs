@@ -270,7 +270,9 @@ mod tests {
     #[test]
     fn windows_without_the_figure_are_looked_through() {
         let mut windows = of_memory(&[50, 0, 50, 0, 50, 0, 90, 90]);
-        windows.iter_mut().for_each(|it| it.memory.retain(|it| it.last > 0));
+        for it in &mut windows {
+            it.memory.retain(|it| it.last > 0);
+        }
         let mb = |it: f64| it * 1_048_576.0;
         let it = told(&windows);
         assert_eq!(it, [("memory: total".to_owned(), 50_000, mb(50.0), mb(90.0))]);

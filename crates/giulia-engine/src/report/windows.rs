@@ -430,13 +430,17 @@ mod tests {
         let last_ms = records.last().map(|it| it.0);
         let plan = Plan::new(&stored().session, last_ms, request).unwrap();
         let mut windows = Windows::new(plan, request.top);
-        records.iter().for_each(|it| windows.told(it.0, &it.1));
+        for (at_ms, told) in records {
+            windows.told(*at_ms, told);
+        }
         windows.finish(stored()).unwrap()
     }
 
     fn reported(records: &[Record]) -> Report {
         let mut fold = Fold::new(1000, 10);
-        records.iter().for_each(|it| fold.told(it.0, &it.1));
+        for (at_ms, told) in records {
+            fold.told(*at_ms, told);
+        }
         let Stored { session, running, .. } = stored();
         fold.finish(session, running)
     }

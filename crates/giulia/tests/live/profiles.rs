@@ -80,6 +80,7 @@ fn a_load_that_begins_in_the_middle_is_in_its_window_and_windows_are_the_report(
         let counted = ["--trace", "plant_*", "--budget", "100%"];
         let child = spawned(home.to(&node, &[&args[..], &counted].concat()));
         wait_until_counted(&node, "plant_one");
+        home.wait_for_ticks(2);
         // Where looking is dear, not every tick looks at all processes.
         wait("looks before the load", || looks(&profile(&home, "last", WINDOW)).len() >= 5);
         let (before_ms, running) = (elapsed_ms(&home), profile(&home, "last", WINDOW));

@@ -432,16 +432,16 @@ mod tests {
         let last_ms = records.last().map(|it| it.0);
         let plan = Plan::new(&stored().session, last_ms, request).unwrap();
         let mut windows = Windows::new(plan, request.top);
-        for it in records {
-            windows.told(it.0, &it.1);
+        for (at_ms, told) in records {
+            windows.told(*at_ms, told);
         }
         windows.finish(stored()).unwrap()
     }
 
     fn reported(records: &[Record]) -> Report {
         let mut fold = Fold::new(1000, 10);
-        for it in records {
-            fold.told(it.0, &it.1);
+        for (at_ms, told) in records {
+            fold.told(*at_ms, told);
         }
         let Stored { session, running, .. } = stored();
         fold.finish(session, running)

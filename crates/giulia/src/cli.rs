@@ -78,8 +78,7 @@ Examples:
   giulia doctor shop@db1                 can I attach, and if not, why?
   giulia check shop@db1                  what is wrong with it, and what to do? records a session
 
-The cookie comes from --cookie-file, --cookie, GIULIA_COOKIE, RELEASE_COOKIE, the configuration \
-file's cookie_file or ~/.erlang.cookie, the first that is there.
+Cookie: --cookie-file, --cookie, GIULIA_COOKIE, RELEASE_COOKIE, cookie_file or ~/.erlang.cookie.
 giulia logs by -v, -vv or GIULIA_LOG (e.g. GIULIA_LOG=giulia_dist=trace), never a cookie.
 Exit codes: 0 done; 1 found by `check`; 2 failure or usage; 130 second Ctrl-C; `observe -- C`: of C.";
 

@@ -85,6 +85,13 @@ impl ProcessGroup {
     /// The name under which those are summed up that nobody asked what they are: no group, and
     /// nobody's name.
     pub const NOT_LOOKED_AT: &'static str = "(not looked at)";
+    /// The name of those that told nothing of themselves.
+    pub const UNNAMED: &'static str = "(unnamed)";
+
+    /// Whether a name of a group says who its processes are.
+    pub fn is_name(name: &str) -> bool {
+        name != Self::NOT_LOOKED_AT && name != Self::UNNAMED
+    }
 }
 
 /// How much of a whole a figure rests on.

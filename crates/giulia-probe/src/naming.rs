@@ -30,7 +30,7 @@ pub(crate) struct Label {
 }
 
 /// Who cannot be named, in groups.
-const UNNAMED: &str = "(unnamed)";
+const UNNAMED: &str = giulia_model::ProcessGroup::UNNAMED;
 
 impl Traits {
     /// Its name and where that is from.

@@ -1,6 +1,8 @@
 //! What several rules need of a picture, and how they write figures.
 
-use giulia_model::{EtsRates, EtsTableRate, Finding, LimitOver, ProcessGroup, Share, Snapshot};
+use giulia_model::{
+    EtsRates, EtsTableRate, Finding, LimitOver, NotSeenOver, ProcessGroup, Share, Snapshot,
+};
 
 use crate::{Missing, Picture, judge::plain, predict::as_f64};
 
@@ -38,7 +40,7 @@ pub(crate) fn worked(picture: &Picture) -> Result<Worked<'_>, Missing> {
     let observer: f64 = rows.iter().filter(is_observer).map(|it| it.share).sum();
     let rest = (1.0 - observer).max(1e-9);
     // Those that nobody looked at are no kind of process.
-    let is_kind = |it: &&Share| !is_observer(it) && it.name != ProcessGroup::NOT_LOOKED_AT;
+    let is_kind = |it: &&Share| !is_observer(it) && ProcessGroup::is_name(&it.name);
     let others = rows.iter().filter(is_kind);
     Ok(Worked {
         per_second: work.reductions_per_second * rest,
@@ -117,6 +119,25 @@ pub(crate) fn needs_ticks(picture: &Picture, least: f64, what: &str) -> Result<(
     Err(Missing::new(what, format!("{ticks} ticks, and it takes {least}"), ask))
 }
 
+/// What a rule found by mailboxes: where those of most processes could not be asked for, nothing is
+/// clear.
+///
+/// # Errors
+/// When nothing is found and they could not be; with the reason.
+pub(crate) fn of_mailboxes(
+    picture: &Picture,
+    found: Vec<Finding>,
+) -> Result<Vec<Finding>, Missing> {
+    let is_it = |it: &&NotSeenOver| it.it.what.starts_with("mailboxes and names");
+    match picture.report.not_seen.iter().find(is_it) {
+        Some(unseen) if found.is_empty() => {
+            let ask = format!("giulia check {} --accept-vm-bug", picture.node);
+            Err(Missing::new("mailboxes of most processes", &unseen.it.why, ask))
+        }
+        _ => Ok(found),
+    }
+}
+
 /// A count against its limit over the session.
 ///
 /// # Errors
@@ -142,7 +163,7 @@ pub(crate) fn grown(first: &Snapshot, last: &Snapshot) -> Option<(ProcessGroup, 
         let was = before.iter().find(|old| old.name == it.name).map_or(0, |old| old.processes);
         (it.clone(), it.processes.saturating_sub(was))
     };
-    let known = after.iter().filter(|it| it.name != ProcessGroup::NOT_LOOKED_AT);
+    let known = after.iter().filter(|it| ProcessGroup::is_name(&it.name));
     known.map(by).max_by_key(|it| it.1).filter(|it| it.1 > 0)
 }
 

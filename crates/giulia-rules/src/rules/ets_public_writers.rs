@@ -6,7 +6,12 @@ use giulia_model::{
     Culprit, CulpritKind, Effort, EtsTableRate, Evidence, Finding, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, figures::ets_rates, judge::plain, predict::as_f64};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{ets_rates, of_each, sampled},
+    judge::plain,
+    predict::as_f64,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -27,7 +32,16 @@ static MODULES_MIN: Threshold = Threshold {
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let rates = ets_rates(picture)?;
-    Ok(rates.tables.iter().filter_map(|it| one(picture, it, rates.counted_ms)).collect())
+    let is_public =
+        |it: &&EtsTableRate| it.table.as_ref().is_some_and(|table| table.protection == "public");
+    of_each(&rates.tables.iter().filter(is_public).collect::<Vec<_>>(), |it| {
+        let found = one(picture, it, rates.counted_ms);
+        // Whose calls were not sampled may be written by anybody.
+        if found.is_none() && it.callers.is_empty() {
+            sampled(picture, it, it.writes)?;
+        }
+        Ok(found)
+    })
 }
 
 /// Modules that surely write it, with their writes a second.
@@ -152,5 +166,7 @@ mod tests {
         let mut unseen = healthy();
         unseen.ets_rates = Err(Missing::new("calls of ets", "not asked", "giulia check"));
         assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);
+        // Calls were counted and callers not sampled.
+        assert_eq!(says(&RULE, &with("public", Vec::new())).outcome, FindingOutcome::NotEnoughSeen);
     }
 }

@@ -1,6 +1,8 @@
 //! `limit_near`: processes, ports, atoms or descriptors are near the most that there may be.
 
-use giulia_model::{Culprit, CulpritKind, Effort, Evidence, Finding, Severity, Source};
+use giulia_model::{
+    Culprit, CulpritKind, Effort, Evidence, Finding, ProcessGroup, Severity, Source,
+};
 
 use crate::{
     Missing, Picture, Rule, Threshold,
@@ -108,7 +110,8 @@ fn holder(picture: &Picture, name: &str) -> Option<Culprit> {
     match name {
         "processes" => {
             let groups = &last.processes.as_ref()?.by_initial_call;
-            let most = groups.iter().max_by_key(|it| it.processes)?;
+            let named = groups.iter().filter(|it| ProcessGroup::is_name(&it.name));
+            let most = named.max_by_key(|it| it.processes)?;
             Some(Culprit::named(CulpritKind::ProcessGroup, &most.name))
         }
         "ports" => {

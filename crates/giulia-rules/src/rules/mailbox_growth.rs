@@ -2,7 +2,7 @@
 
 use giulia_model::{Culprit, Effort, Evidence, Finding, MailboxOver, Pid, Severity, Source};
 
-use crate::{Missing, Picture, Rule, Threshold, predict::as_f64};
+use crate::{Missing, Picture, Rule, Threshold, figures::of_mailboxes, predict::as_f64};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -43,7 +43,8 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let grows = |it: &&MailboxOver| {
         as_f64(it.last) >= LEN_MIN.value && as_f64(it.last) >= GROWTH_MIN.value * as_f64(it.first)
     };
-    Ok(picture.report.mailboxes.iter().filter(grows).map(|it| found(picture, it)).collect())
+    let grown = picture.report.mailboxes.iter().filter(grows);
+    of_mailboxes(picture, grown.map(|it| found(picture, it)).collect())
 }
 
 fn found(picture: &Picture, it: &MailboxOver) -> Finding {
@@ -88,7 +89,7 @@ fn found(picture: &Picture, it: &MailboxOver) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::FindingOutcome;
+    use giulia_model::{FindingOutcome, NotSeen, NotSeenOver};
 
     use super::*;
     use crate::example::{check, healthy, mailbox_over, says};
@@ -122,5 +123,17 @@ mod tests {
         picture.report.window.ticks = 1;
         let said = says(&RULE, &picture);
         assert_eq!(said.outcome, FindingOutcome::NotEnoughSeen);
+    }
+
+    /// A bug of the VM can forbid to ask for them.
+    #[test]
+    fn silent_only_where_mailboxes_could_be_asked_for() {
+        let mut picture = with(0, 12, 45_000);
+        let what = "mailboxes and names of most processes".to_owned();
+        let it = NotSeen { what, why: "a bug of this ERTS".to_owned() };
+        picture.report.not_seen = vec![NotSeenOver { it, ticks: 10 }];
+        let said = says(&RULE, &picture);
+        assert_eq!(said.outcome, FindingOutcome::NotEnoughSeen);
+        assert!(said.why.contains("a bug of this ERTS"), "{}", said.why);
     }
 }

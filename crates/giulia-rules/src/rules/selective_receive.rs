@@ -4,7 +4,7 @@ use giulia_model::{Culprit, Effort, Evidence, Finding, ProcessRow, Severity, Sna
 
 use crate::{
     Missing, Picture, Rule, Threshold,
-    figures::{elapsed_ms, needs_ticks},
+    figures::{elapsed_ms, needs_ticks, of_mailboxes},
     judge::plain,
     predict::as_f64,
 };
@@ -53,7 +53,7 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let first = picture.first.as_ref().map_err(Clone::clone)?;
     let last = picture.last.as_ref().map_err(Clone::clone)?;
     let rows = &picture.last_of("processes", |it| it.processes.as_ref())?.top_by_mailbox;
-    Ok(rows.iter().filter_map(|it| one(picture, first, last, it)).collect())
+    of_mailboxes(picture, rows.iter().filter_map(|it| one(picture, first, last, it)).collect())
 }
 
 /// A row of a process in a look.

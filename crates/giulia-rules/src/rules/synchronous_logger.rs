@@ -4,7 +4,7 @@ use giulia_model::{Culprit, CulpritKind, Effort, Evidence, Finding, LogHandler, 
 
 use crate::{
     Missing, Picture, Rule, Threshold,
-    figures::{elapsed_ms, percent, worked},
+    figures::{elapsed_ms, of_mailboxes, percent, worked},
     judge::plain,
     predict::as_f64,
 };
@@ -50,7 +50,7 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let is_work = work.logger_share >= SHARE_MIN.value && pace >= WORK_MIN.value;
     let held = handlers.iter().find(holds_up);
     if held.is_none() && !is_work {
-        return Ok(Vec::new());
+        return of_mailboxes(picture, Vec::new());
     }
     let handler = held.or_else(|| handlers.iter().max_by_key(|it| it.reductions));
     let waiting = handler.map_or(0, most);

@@ -348,7 +348,7 @@ impl Examiner<'_> {
 
     async fn processes(&mut self) {
         let request = SnapshotRequest { window: None, top: TOP };
-        let what = "what all processes are";
+        let what = "kinds of all processes";
         let Some(bounds) = self.bounds(what, Duration::ZERO) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::snapshot(self.node, &request, attempt).await {

@@ -35,7 +35,7 @@ use self::{
     probe::{Pilot, Rhythm, Told},
     recording::Recording,
     redial::{Registered, Room},
-    witness::{Witness, Witnessed},
+    witness::{Reached, Witness, Witnessed},
     workload::Running,
 };
 use crate::{
@@ -150,7 +150,11 @@ pub(crate) async fn observe_with(
         let arming = counting(&mut pilot, &mut told);
         Bounds::new(ARMING_MAX, bounds.stop.clone()).run("arming counters", arming).await?;
     }
-    let witness = Witness::begin(reached).await;
+    let witness = tokio::select! {
+        biased;
+        () = bounds.stop.asked() => Witness::begin(Reached::Nothing).await,
+        witness = Witness::begin(reached) => witness,
+    };
     let every_ms = millis(request.every);
     let recording = Recording::begin(store, node, request, clock)?;
     let ends_at_ms = request.lasts.map(millis);

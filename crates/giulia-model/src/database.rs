@@ -81,6 +81,9 @@ pub struct DatabaseCounted {
     /// Absent before `PostgreSQL` 14, which does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evictions: Option<u64>,
+    /// Statements whose counters were lost, those of `others` among them.
+    #[serde(default)]
+    pub lost: u64,
     /// How often the server was read.
     pub readings: u64,
     /// The longest reading, in milliseconds by our clock.

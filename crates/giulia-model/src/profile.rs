@@ -3,7 +3,8 @@
 //!
 //! A window ends with a tick and begins with the last tick of the window before, so that the time
 //! between two ticks is never split. Every sum of a report (reductions, calls, ticks, gaps) is the
-//! sum of the same figure over the windows.
+//! sum of the same figure over the windows, but for functions whose counter was lost, which a report
+//! leaves out and windows have until then.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

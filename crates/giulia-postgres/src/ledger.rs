@@ -64,6 +64,10 @@ pub(crate) struct Ledger {
     evicted: Option<u64>,
 }
 
+/// Statements that are followed, those that the server threw out among them: twice what one reading
+/// may hold, and some dozen megabytes of ours.
+const KNOWN_MAX: usize = 200_000;
+
 /// The counters are others now, and why.
 pub(crate) type Reset = String;
 
@@ -136,6 +140,9 @@ impl Ledger {
         }
         // A server that does not say when it was reset shows it by most of them at once.
         let known = self.first.keys().chain(self.came.keys()).collect::<BTreeSet<_>>();
+        if known.len() > KNOWN_MAX {
+            return Err("more statements came and went than are followed".to_owned());
+        }
         let newly = lost.keys().filter(|it| !self.lost.contains_key(it)).count();
         if reading.epoch.reset.is_none() && newly > known.len().saturating_sub(self.lost.len()) / 2
         {
@@ -155,7 +162,11 @@ impl Ledger {
     /// What came until the last reading, texts left out, and the ids of those that are told one by
     /// one.
     pub(crate) fn counted(&self) -> (DatabaseCounted, Vec<i64>) {
-        let mut counted = DatabaseCounted { evictions: self.evicted, ..DatabaseCounted::default() };
+        let mut counted = DatabaseCounted {
+            evictions: self.evicted,
+            lost: u64::try_from(self.lost.len()).unwrap_or(u64::MAX),
+            ..DatabaseCounted::default()
+        };
         let mut here: BTreeMap<i64, StatementCounted> = BTreeMap::new();
         let mut lost_only = self.lost.clone();
         for (key, it) in &self.came {

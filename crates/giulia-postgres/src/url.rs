@@ -56,11 +56,12 @@ impl DatabaseUrl {
     }
 
     /// A text without the password, to be kept or shown: the command line of somebody's program may
-    /// hold it.
+    /// hold it, wherever we have it from (of `~/.pgpass` only the driver knows).
     #[must_use]
     pub fn hidden_in(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for it in self.passwords() {
+        let given = std::env::var("PGPASSWORD").ok().filter(|it| !it.is_empty());
+        for it in self.passwords().into_iter().chain(given) {
             text = text.replace(&format!(":{it}@"), ":(password)@");
             text = text.replace(&format!("password={it}"), "password=(password)");
             if it.len() >= HIDDEN_BYTES_MIN {

@@ -25,7 +25,8 @@ struct Own {
 ///
 /// Sessions have one name for every giulia (a name is an atom that stays), so how many are ours is
 /// all that tells them from another's. It is counted before it is made and until its keeper lets go,
-/// so that for a moment another's may be taken for ours, and never ours for another's.
+/// so that for a moment another's may be taken for ours; ours is taken for another's only behind a
+/// network that broke, where it outlives its keeper here until its lease ends.
 #[derive(Debug)]
 pub(crate) struct OwnSession {
     own: OwnNodes,

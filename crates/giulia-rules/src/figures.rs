@@ -155,8 +155,13 @@ pub(crate) fn minutes_to_limit(it: &LimitOver) -> Option<f64> {
     Some((as_f64(it.limit?) - as_f64(it.last)).max(0.0) / pace)
 }
 
-/// The group of processes that became more, and by how many.
+/// The group of processes that became more, and by how many; none where most of the first were not
+/// asked what they are, because those that are known now may have been there.
 pub(crate) fn grown(first: &Snapshot, last: &Snapshot) -> Option<(ProcessGroup, u64)> {
+    let coverage = first.processes.as_ref()?.group_coverage;
+    if coverage.asked < coverage.total / 2 {
+        return None;
+    }
     let before = &first.processes.as_ref()?.by_initial_call;
     let after = &last.processes.as_ref()?.by_initial_call;
     let by = |it: &ProcessGroup| {

@@ -168,7 +168,7 @@ impl Folding {
         // What is not counted names nothing to look at.
         let is_refused = |it: &giulia_model::Explain| it.verdict == ExplainVerdict::Refused;
         let (refused, sampled): (Vec<_>, Vec<_>) = self.explains.into_iter().partition(is_refused);
-        picture.unexplained = failed.iter().find(|it| it.what.starts_with("what ")).map(|it| {
+        picture.unexplained = failed.iter().find(|it| it.what.ends_with(" rests on")).map(|it| {
             let ask = format!("giulia check {} --trace 'MODULE.*'", picture.node);
             Missing::new(it.what.as_str(), it.why.as_str(), ask)
         });

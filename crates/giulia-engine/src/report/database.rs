@@ -32,6 +32,8 @@ pub(crate) struct DatabaseFold {
     readings: VecDeque<ReadingAt>,
     looks: VecDeque<(u64, u64)>,
     n_refused: u64,
+    /// Statements whose counters were lost, those that are not told one by one among them.
+    n_lost: u64,
 }
 
 /// Readings that count from one.
@@ -124,11 +126,12 @@ impl DatabaseFold {
         let over = &mut self.over;
         over.to_ms = over.to_ms.max(to_ms);
         over.counted_ms = over.counted_ms.saturating_add(to_ms.saturating_sub(from_ms));
-        over.others.add_all(counted.others);
-        over.hidden.add_all(counted.hidden);
-        over.elsewhere.add_all(counted.elsewhere);
+        add_stretch(&mut over.others, counted.others);
+        add_stretch(&mut over.hidden, counted.hidden);
+        add_stretch(&mut over.elsewhere, counted.elsewhere);
         over.readings = over.readings.max(counted.readings);
         over.reading_max_ms = over.reading_max_ms.max(counted.reading_max_ms);
+        self.n_lost = self.n_lost.saturating_add(counted.lost);
         if let Some(more) = counted.evictions {
             over.evictions = Some(over.evictions.unwrap_or_default().saturating_add(more));
         }
@@ -172,6 +175,7 @@ impl DatabaseFold {
             && over.hidden.calls == 0
             && over.evictions.is_none_or(|it| it == 0)
             && !has_lost
+            && self.n_lost == 0
             && self.n_refused == 0;
         let mut all: Vec<StatementCounted> = self.statements.into_values().collect();
         all.sort_by(|one, other| {
@@ -214,6 +218,13 @@ fn look(readings: &VecDeque<ReadingAt>, (from_ms, to_ms): (u64, u64)) -> Databas
         (calls > 0).then_some(it)
     });
     DatabaseLook { from_ms: before.at_ms, to_ms: after.at_ms, statements: statements.collect() }
+}
+
+/// Calls and times add up; the statements of two stretches are mostly the same.
+fn add_stretch(into: &mut StatementSums, it: StatementSums) {
+    let statements = into.statements.max(it.statements);
+    into.add_all(it);
+    into.statements = statements;
 }
 
 fn merge(into: &mut StatementCounted, it: StatementCounted) {

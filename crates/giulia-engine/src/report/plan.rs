@@ -125,6 +125,11 @@ impl Plan {
         Some(since_ms.saturating_sub(1) / self.window_ms)
     }
 
+    /// Where the last window ends at the latest.
+    pub(super) fn to_ms(&self) -> Option<u64> {
+        self.to_ms
+    }
+
     /// Whether a tick is behind all windows.
     pub(super) fn is_behind(&self, at_ms: u64) -> bool {
         self.to_ms.is_some_and(|to_ms| self.due_ms(at_ms) > to_ms)
@@ -134,7 +139,7 @@ impl Plan {
     /// last tick and this end.
     pub(super) fn due_in(&self, edge_ms: Option<u64>, last_ms: u64, to_ms: u64) -> u64 {
         let last = self.number(last_ms).max(to_ms / self.every_ms);
-        edge_ms.map_or(last + 1, |it| last.saturating_sub(self.number(it)))
+        edge_ms.map_or(last.saturating_add(1), |it| last.saturating_sub(self.number(it)))
     }
 
     /// Why there is no window at all.

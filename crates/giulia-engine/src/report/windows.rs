@@ -68,6 +68,8 @@ pub(super) struct Windows {
     done: Vec<ProfileWindow>,
     /// A tick came that is behind all windows.
     is_over: bool,
+    /// Where the last window ends, when that is no tick.
+    ended_ms: Option<u64>,
     /// More windows came than the plan had foreseen.
     is_too_many: bool,
 }
@@ -84,6 +86,7 @@ impl Windows {
             edge_ms: None,
             done: Vec::new(),
             is_over: false,
+            ended_ms: None,
             is_too_many: false,
         }
     }
@@ -120,7 +123,7 @@ impl Windows {
 
     fn tick(&mut self, at_ms: u64, told: &Result<Told, NotSeen>) {
         if self.plan.is_behind(at_ms) {
-            self.waiting.clear();
+            self.end_at(self.plan.to_ms().unwrap_or(at_ms));
             self.is_over = true;
             return;
         }
@@ -165,6 +168,15 @@ impl Windows {
         self.done.push(window);
     }
 
+    /// What came until then is in the last window, and time without ticks until then.
+    fn end_at(&mut self, until_ms: u64) {
+        self.waiting.retain(|it| it.0 <= until_ms);
+        self.settle();
+        if self.fold.end_at(until_ms) {
+            self.ended_ms = Some(until_ms);
+        }
+    }
+
     /// What waited belongs to what is open.
     fn settle(&mut self) {
         for (at_ms, told) in std::mem::take(&mut self.waiting) {
@@ -186,13 +198,20 @@ impl Windows {
             return Err(self.plan.too_many());
         }
         let mut to_ms = self.fold.last_tick_ms().unwrap_or_default();
-        if !self.is_over {
-            self.settle();
-            if !running && session.ended_at.is_some() {
-                self.fold.end();
+        let last_ms = self.waiting.last().map_or(0, |it| it.0);
+        match self.plan.to_ms().filter(|it| *it < last_ms) {
+            _ if self.is_over => {}
+            // No tick came behind it, and the session went on.
+            Some(until_ms) => self.end_at(until_ms),
+            None => {
+                self.settle();
+                if !running && session.ended_at.is_some() {
+                    self.fold.end();
+                }
+                to_ms = to_ms.max(self.fold.elapsed_ms());
             }
-            to_ms = to_ms.max(self.fold.elapsed_ms());
         }
+        to_ms = to_ms.max(self.ended_ms.unwrap_or_default());
         let mut not_seen = self.fold.take_not_seen();
         if self.open.is_some() {
             let fold = std::mem::replace(&mut self.fold, Fold::new(0, 0));
@@ -701,6 +720,24 @@ mod tests {
                 (20_004, 21_500, 1, 0, 0, vec![])
             ]
         );
+    }
+
+    #[test]
+    fn a_part_that_ends_while_the_node_is_silent_ends_there() {
+        let mut records = seconds(&[1; 8]);
+        records.push(mark(7400, MarkKind::Lost, "the connection ended"));
+        let part = ProfileRequest { to: Some(Duration::from_secs(15)), ..request(5000) };
+        let told = |records: &[Record]| {
+            let it = profiled(records, &part);
+            let last = it.windows.last().unwrap().clone();
+            (it.to_ms, last.gaps_ms, last.ticks_missed, last.marks.len())
+        };
+        let mut back = records.clone();
+        back.push(tick(40_004, Load::default()));
+        assert_eq!(told(&back), (15_000, 7997, 8, 1));
+        // It never came back.
+        records.push(mark(60_000, MarkKind::Ended, "stopped"));
+        assert_eq!(told(&records), (15_000, 7997, 8, 1));
     }
 
     #[test]

@@ -61,7 +61,8 @@ A tick stands for the time since the tick before and is never split, so windows 
 ticks, and no window is shorter than a tick. A look at all processes (where that is dear, only every \
 few ticks look) and a reading of counters count in the window in which they end, whole, with their \
 own times. What was not seen in a window is absent there. Sums over all windows are those of the \
-report. A session that is being recorded reads up to now.
+report, but for a function whose counter was lost: its calls until then are in their windows, and in \
+no sum of the report. A session that is being recorded reads up to now.
 
 Examples:
   giulia profile                              the newest session in at most 60 windows

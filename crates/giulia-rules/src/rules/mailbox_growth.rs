@@ -43,8 +43,8 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let grows = |it: &&MailboxOver| {
         as_f64(it.last) >= LEN_MIN.value && as_f64(it.last) >= GROWTH_MIN.value * as_f64(it.first)
     };
-    let grown = picture.report.mailboxes.iter().filter(grows);
-    of_mailboxes(picture, grown.map(|it| found(picture, it)).collect())
+    let growing = picture.report.mailboxes.iter().filter(grows);
+    of_mailboxes(picture, growing.map(|it| found(picture, it)).collect())
 }
 
 fn found(picture: &Picture, it: &MailboxOver) -> Finding {

@@ -133,7 +133,7 @@ fn found(picture: &Picture, inner: &Explain, peer: &str, calls: &Calls<'_>) -> F
                 by_it,
                 "share",
                 // What a loop of a library hides, stacks tell.
-                if inner.behind.is_empty() { Source::Explain } else { Source::Stacks },
+                if library(inner).is_some() { Source::Stacks } else { Source::Explain },
             )
             .from(CALLER_MIN.value),
             Evidence::new(
@@ -169,9 +169,14 @@ fn found(picture: &Picture, inner: &Explain, peer: &str, calls: &Calls<'_>) -> F
     }
 }
 
-/// The loop of a library that it is called from.
+/// The loop of a library that it is called from, where stacks told who is behind it.
+fn library(inner: &Explain) -> Option<Mfa> {
+    let caller = inner.callers.first()?.function.as_ref()?.written_in();
+    inner.through(&caller).map(|_| caller)
+}
+
 fn through(inner: &Explain) -> String {
-    inner.behind.first().map_or(String::new(), |it| format!(" through {}", it.through))
+    library(inner).map_or(String::new(), |it| format!(" through {it}"))
 }
 
 #[cfg(test)]

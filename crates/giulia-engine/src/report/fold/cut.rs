@@ -89,6 +89,13 @@ impl Fold {
         self.gap_until(self.last_mark_ms);
     }
 
+    /// Time without ticks until then; whether there was some.
+    pub(in crate::report) fn end_at(&mut self, at_ms: u64) -> bool {
+        let before = self.window.gaps_ms;
+        self.gap_until(at_ms);
+        self.window.gaps_ms > before
+    }
+
     /// The last tick, in milliseconds from the start of the session.
     pub(in crate::report) fn last_tick_ms(&self) -> Option<u64> {
         self.last_tick_ms

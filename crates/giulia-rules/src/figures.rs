@@ -81,11 +81,18 @@ pub(crate) fn of_each<T>(
 /// The last look at tables.
 ///
 /// # Errors
-/// When nobody looked.
+/// When nobody looked, or a look could tell none of the tables that are used; with its reason.
 pub(crate) fn ets_rates(picture: &Picture) -> Result<&EtsRates, Missing> {
     let rates = picture.ets_rates.as_ref().map_err(Clone::clone)?;
     // Never empty.
-    rates.last().ok_or_else(Missing::default)
+    let rates = rates.last().ok_or_else(Missing::default)?;
+    match rates.not_seen.first() {
+        Some(unseen) if rates.tables.is_empty() => {
+            let ask = format!("giulia ets {} --for 10s", picture.node);
+            Err(Missing::new(unseen.what.as_str(), unseen.why.as_str(), ask))
+        }
+        _ => Ok(rates),
+    }
 }
 
 /// A figure of a table that a sample may not give.

@@ -113,7 +113,7 @@ fn plain_module(module: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{Estimate, EtsCaller, EtsRates, FindingOutcome, Mfa};
+    use giulia_model::{Estimate, EtsCaller, EtsRates, FindingOutcome, Mfa, NotSeen};
 
     use super::*;
     use crate::example::{check, healthy, says, table};
@@ -166,6 +166,14 @@ mod tests {
         let mut unseen = healthy();
         unseen.ets_rates = Err(Missing::new("calls of ets", "not asked", "giulia check"));
         assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);
+        // A bug of the VM forbids to sample them.
+        let mut blind = with("public", Vec::new());
+        let rates = &mut blind.ets_rates.as_mut().unwrap()[0];
+        rates.tables.clear();
+        check(&RULE, &blind, FindingOutcome::Clear);
+        let rates = &mut blind.ets_rates.as_mut().unwrap()[0];
+        rates.not_seen = vec![NotSeen { what: "tables".to_owned(), why: "a bug".to_owned() }];
+        assert_eq!(says(&RULE, &blind).outcome, FindingOutcome::NotEnoughSeen);
         // Calls were counted and callers not sampled.
         assert_eq!(says(&RULE, &with("public", Vec::new())).outcome, FindingOutcome::NotEnoughSeen);
     }

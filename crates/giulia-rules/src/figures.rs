@@ -162,18 +162,16 @@ pub(crate) fn minutes_to_limit(it: &LimitOver) -> Option<f64> {
     Some((as_f64(it.limit?) - as_f64(it.last)).max(0.0) / pace)
 }
 
-/// The group of processes that became more, and by how many; none where most of the first were not
-/// asked what they are, because those that are known now may have been there.
+/// The group of processes that became more, and by how many at least: those at first that nobody
+/// asked what they are may all have been of it.
 pub(crate) fn grown(first: &Snapshot, last: &Snapshot) -> Option<(ProcessGroup, u64)> {
     let coverage = first.processes.as_ref()?.group_coverage;
-    if coverage.asked < coverage.total / 2 {
-        return None;
-    }
+    let unknown = coverage.total.saturating_sub(coverage.asked);
     let before = &first.processes.as_ref()?.by_initial_call;
     let after = &last.processes.as_ref()?.by_initial_call;
     let by = |it: &ProcessGroup| {
         let was = before.iter().find(|old| old.name == it.name).map_or(0, |old| old.processes);
-        (it.clone(), it.processes.saturating_sub(was))
+        (it.clone(), it.processes.saturating_sub(was.saturating_add(unknown)))
     };
     let known = after.iter().filter(|it| ProcessGroup::is_name(&it.name));
     known.map(by).max_by_key(|it| it.1).filter(|it| it.1 > 0)

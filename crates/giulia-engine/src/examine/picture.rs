@@ -1,6 +1,8 @@
 //! From a stored session to the picture that rules look at: the same records give the same picture.
 
-use giulia_model::{Answer, ExplainVerdict, NotSeen, Session, SessionTrace, Snapshot, Trace};
+use giulia_model::{
+    Answer, ExplainVerdict, NotSeen, Processes, Session, SessionTrace, Snapshot, Trace,
+};
 use giulia_rules::{Missing, Part, Picture};
 use giulia_store::Kind;
 
@@ -112,7 +114,7 @@ struct Folding {
     ets_rates: Vec<giulia_model::EtsRates>,
     processes: Vec<giulia_model::ProcessDetail>,
     /// What all of them are, by the last sample.
-    sampled: Option<giulia_model::Processes>,
+    sampled: Option<Processes>,
     failed: Vec<NotSeen>,
 }
 
@@ -121,6 +123,13 @@ impl Folding {
         self.ticks += 1;
         self.over.tick(at_ms, &seen);
         keep_first(&mut self.first, &seen);
+        // The first looks ask a thousand processes each what they are.
+        if let (Some(first), Some(now)) = (&mut self.first.processes, &seen.processes)
+            && !knows_all(first)
+            && knows_all(now)
+        {
+            first.clone_from(now);
+        }
         // The other way round: what this tick lacks stays as it was.
         keep_first(&mut seen, &self.last);
         self.last = seen;
@@ -219,6 +228,11 @@ fn answered<T>(part: &mut Part<Vec<T>>, all: Vec<T>, failed: &[NotSeen], begins:
     }
 }
 
+/// Whether each process was asked what it is.
+fn knows_all(it: &Processes) -> bool {
+    it.group_coverage.asked >= it.group_coverage.total
+}
+
 /// Fills what is missing in one from the other.
 fn keep_first(into: &mut Snapshot, from: &Snapshot) {
     fn fill<T: Clone>(into: &mut Option<T>, from: Option<&T>) {
@@ -248,4 +262,33 @@ fn keep_first(into: &mut Snapshot, from: &Snapshot) {
     fill(&mut into.supervision, from.supervision.as_ref());
     fill(&mut into.host, from.host.as_ref());
     fill(&mut into.system_events, from.system_events.as_ref());
+}
+
+#[cfg(test)]
+mod tests {
+    use giulia_model::Coverage;
+
+    use super::*;
+
+    #[test]
+    fn the_first_look_at_processes_is_the_first_that_knows_all_of_them() {
+        let look = |total, asked| Snapshot {
+            processes: Some(Processes {
+                group_coverage: Coverage { total, asked, sampled: false },
+                ..Processes::default()
+            }),
+            ..Snapshot::default()
+        };
+        let mut it = Folding::default();
+        for (at_ms, seen) in [
+            (0, look(1500, 1000)),
+            (1000, look(1600, 1500)),
+            (2000, look(1700, 1700)),
+            (3000, look(1800, 1800)),
+        ] {
+            it.tick(at_ms, seen);
+        }
+        assert_eq!(it.first.processes.unwrap().group_coverage.total, 1700);
+        assert_eq!(it.last.processes.unwrap().group_coverage.total, 1800);
+    }
 }

@@ -7,18 +7,19 @@ mod suspects;
 
 use std::time::{Duration, Instant};
 
-use giulia_model::{Answer, FlameOf, FunctionPattern, Live, Mark, NotSeen, Session};
+use giulia_model::{Answer, Behind, FlameOf, FunctionPattern, Live, Mark, Mfa, NotSeen, Session};
 use giulia_postgres::DatabaseUrl;
 use giulia_probe::Subject;
 use giulia_rules::{Picture, judge};
 use tokio::sync::{mpsc, watch};
 
-use self::suspects::Suspects;
+use self::suspects::{Loop, Suspects};
 use crate::{
     Archive, Attempt, Bounds, Cancel, Error, EtsRatesRequest, ExplainRequest, FlameRequest,
-    MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, SnapshotRequest, TraceRequest,
-    TraceSort, Watcher,
+    MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, TraceRequest, TraceSort,
+    Watcher, explain,
     observe::{self, Beside, observe_with},
+    process,
 };
 
 pub(crate) use picture::Painter;
@@ -30,6 +31,10 @@ const EVERY: Duration = Duration::from_secs(1);
 /// two rounds, and ten rounds a second are thirty.
 const STACKS: Duration = Duration::from_secs(3);
 const STACKS_HZ: u32 = 10;
+/// Who stands behind a library that calls a function is looked for so long and so often: one that
+/// waits for a millisecond forty times a second is seen in 16 of 400 rounds.
+const BEHIND: Duration = Duration::from_secs(8);
+const BEHIND_HZ: u32 = 50;
 /// Messages of a server are looked at for so long: at ten a second that is twenty of them.
 const MESSAGES: Duration = Duration::from_secs(2);
 /// Calls are counted for so long: one of 1 a second is seen five times.
@@ -114,11 +119,13 @@ pub async fn examine(
         archive,
         attempt,
         answers,
+        began: Instant::now(),
         asked: Vec::new(),
         until: Instant::now(),
     };
     let examining = Box::pin(async {
         examiner.session = told.name().await;
+        examiner.began = Instant::now();
         examiner.run().await;
     });
     let mut observing = observing;
@@ -144,8 +151,10 @@ struct Examiner<'a> {
     archive: &'a Archive,
     attempt: Attempt<'a>,
     answers: mpsc::UnboundedSender<Beside>,
-    /// What was answered so far.
-    asked: Vec<Answer>,
+    /// When it began.
+    began: Instant,
+    /// What was answered so far, and when, in milliseconds since the session began.
+    asked: Vec<(u64, Answer)>,
     /// When closer looks are over, whatever was not asked by then.
     until: Instant,
 }
@@ -193,7 +202,7 @@ impl Examiner<'_> {
             Err(error) => return self.failed("suspects", &error),
         };
         if suspects.wants_stacks() {
-            self.stacks(&mut suspects).await;
+            self.stacks(&mut suspects, (STACKS, STACKS_HZ)).await;
         }
         for subject in suspects.servers() {
             self.messages(subject, &mut suspects).await;
@@ -225,16 +234,16 @@ impl Examiner<'_> {
         picture::with_answers(self.archive, &self.session, &self.asked)
     }
 
-    async fn stacks(&mut self, suspects: &mut Suspects) {
+    async fn stacks(&mut self, suspects: &mut Suspects, (window, hz_max): (Duration, u32)) {
         let request = FlameRequest {
             of: FlameOf::Waiting,
-            window: STACKS,
-            hz_max: STACKS_HZ,
+            window,
+            hz_max,
             patterns: Vec::new(),
             groups: Vec::new(),
         };
         let what = "stacks of waiting processes";
-        let Some(bounds) = self.bounds(what, STACKS) else { return };
+        let Some(bounds) = self.bounds(what, window) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::flame(self.node, &request, attempt).await {
             Ok(mut seen) => {
@@ -308,16 +317,35 @@ impl Examiner<'_> {
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::explain(self.node, &request, attempt, Some(self.archive)).await {
             Ok(mut seen) => {
-                if suspects::hides_caller(&seen) {
-                    if !suspects.has_stacks() {
-                        self.stacks(suspects).await;
-                    }
-                    seen.behind = suspects.behind(&seen.function);
+                if let Some(library) = suspects::hides_caller(&seen) {
+                    seen.behind = self.behind(&seen.function, library, suspects).await;
                 }
                 suspects.explain(&seen);
                 self.keep(Answer::Explain(Box::new(seen)));
             }
             Err(error) => self.failed(&what, &error),
+        }
+    }
+
+    /// Who has a function called by this one of a library.
+    async fn behind(&mut self, inner: &Mfa, library: Mfa, suspects: &mut Suspects) -> Vec<Behind> {
+        let one = Loop { entries: self.entries(&library).await, library };
+        if suspects.behind(inner, &one).is_empty() && suspects.may_look_behind() {
+            self.stacks(suspects, (BEHIND, BEHIND_HZ)).await;
+        }
+        suspects.behind(inner, &one)
+    }
+
+    async fn entries(&mut self, library: &Mfa) -> Vec<Mfa> {
+        let what = format!("how {library} is entered");
+        let Some(bounds) = self.bounds(&what, Duration::ZERO) else { return Vec::new() };
+        let attempt = Attempt { bounds: &bounds, ..self.attempt };
+        match explain::entries(self.node, library, attempt).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.failed(&what, &error);
+                Vec::new()
+            }
         }
     }
 
@@ -347,15 +375,11 @@ impl Examiner<'_> {
     }
 
     async fn processes(&mut self) {
-        let request = SnapshotRequest { window: None, top: TOP };
         let what = "kinds of all processes";
         let Some(bounds) = self.bounds(what, Duration::ZERO) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
-        match crate::snapshot(self.node, &request, attempt).await {
-            Ok(seen) => match seen.processes {
-                Some(it) => self.keep(Answer::Processes(Box::new(it))),
-                None => self.keep(not_seen(what, "the node did not say")),
-            },
+        match process::all_processes(self.node, TOP, attempt).await {
+            Ok(seen) => self.keep(Answer::Processes(Box::new(seen))),
             Err(error) => self.failed(what, &error),
         }
     }
@@ -386,7 +410,8 @@ impl Examiner<'_> {
     fn keep(&mut self, answer: Answer) {
         // A session that ended meanwhile records no more, and is told of by its own error.
         self.answers.send(Beside::Answer(answer.clone())).ok();
-        self.asked.push(answer);
+        let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.asked.push((at_ms, answer));
     }
 
     fn failed(&mut self, what: &str, error: &Error) {

@@ -1,6 +1,7 @@
 //! What a function rests on: attach, find it, sample its calls, conclude, detach.
 
 mod conclude;
+mod entries;
 mod written;
 
 use std::{
@@ -20,6 +21,7 @@ use giulia_probe::{
 
 use crate::{Archive, Attempt, Bounds, Error, ErrorKind, places::Graphs, remote};
 use conclude::{Conclusion, conclude, cycles};
+pub(crate) use entries::entries;
 
 /// The document's name and version.
 const SCHEMA: &str = "giulia.explain/1";

@@ -2,7 +2,7 @@
 
 use std::{io, net::IpAddr, time::Duration};
 
-use giulia_model::{Dump, EtsRates, Mailbox, NotSeen, ProcessDetail, Snapshot};
+use giulia_model::{Dump, EtsRates, Mailbox, NotSeen, ProcessDetail, Processes, Snapshot};
 use giulia_probe::{
     AttachOptions, Budget, DumpOptions, EtsRatesOptions, MailboxOptions, ProcessOptions,
     SnapshotOptions, StackOptions,
@@ -137,6 +137,12 @@ pub(crate) async fn process(
     let options = ProcessOptions { state: request.state };
     let seen = giulia_probe::process(link, &request.subject, &options).await;
     seen.map_err(|it| Error::new(ErrorKind::NoProcess, format!("{node}: {it}")))
+}
+
+/// What all processes are.
+pub(crate) async fn all_processes(node: &str, link: &Link, top: usize) -> Result<Processes, Error> {
+    let seen = giulia_probe::all_processes(link, top).await;
+    seen.map_err(|it| Error::new(ErrorKind::Nothing, format!("{node}: {}: {}", it.what, it.why)))
 }
 
 /// What a process receives.

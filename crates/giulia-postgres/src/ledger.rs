@@ -164,7 +164,8 @@ impl Ledger {
     pub(crate) fn counted(&self) -> (DatabaseCounted, Vec<i64>) {
         let mut counted = DatabaseCounted {
             evictions: self.evicted,
-            lost: u64::try_from(self.lost.len()).unwrap_or(u64::MAX),
+            lost: u64::try_from(self.lost.keys().filter(|it| it.is_here).count())
+                .unwrap_or(u64::MAX),
             ..DatabaseCounted::default()
         };
         let mut here: BTreeMap<i64, StatementCounted> = BTreeMap::new();

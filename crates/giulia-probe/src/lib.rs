@@ -93,6 +93,6 @@ pub use sample::{
     plan_sample, sample,
 };
 pub use slow::slow_parts;
-pub use snapshot::{SnapshotOptions, snapshot, snapshot_within};
+pub use snapshot::{SnapshotOptions, all_processes, snapshot, snapshot_within};
 pub use subject::{NotASubject, Subject};
 pub use tick::{TickOptions, TickParts, TickPrice, Ticker};

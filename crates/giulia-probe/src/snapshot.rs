@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use giulia_model::{NotSeen, Snapshot};
+use giulia_model::{NotSeen, Processes, Snapshot};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -74,6 +74,21 @@ async fn ask(link: &Link, options: &SnapshotOptions, within: Within) -> Snapshot
     snapshot.not_seen = seen.not;
     snapshot.impact = link.impact();
     snapshot
+}
+
+/// What all processes are and who is first among them, and nothing else.
+///
+/// # Errors
+/// When the node does not say, with the reason.
+pub async fn all_processes(link: &Link, top: usize) -> Result<Processes, NotSeen> {
+    let answers = link.ask_all("counts", &counts::questions()).await;
+    if let Ok(counts) = counts::read(&answers) {
+        link.set_processes(counts.processes.count);
+    }
+    find_room(link).await;
+    let told = processes::ask(link, top, None).await;
+    told.map(|it| it.processes)
+        .map_err(|why| NotSeen { what: processes::PROBE.name.to_owned(), why: why.to_string() })
 }
 
 /// Everything but processes.

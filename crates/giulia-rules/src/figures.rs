@@ -72,6 +72,11 @@ pub(crate) fn of_each<T>(
             Err(missing) => unseen = unseen.or(Some(missing)),
         }
     }
+    found_or(found, unseen)
+}
+
+/// What was found; nothing found is clear only where nothing is missing.
+fn found_or(found: Vec<Finding>, unseen: Option<Missing>) -> Result<Vec<Finding>, Missing> {
     match unseen {
         Some(missing) if found.is_empty() => Err(missing),
         _ => Ok(found),
@@ -136,13 +141,20 @@ pub(crate) fn of_mailboxes(
     found: Vec<Finding>,
 ) -> Result<Vec<Finding>, Missing> {
     let is_it = |it: &&NotSeenOver| it.it.what.starts_with("mailboxes and names");
-    match picture.report.not_seen.iter().find(is_it) {
-        Some(unseen) if found.is_empty() => {
-            let ask = format!("giulia check {} --accept-vm-bug", picture.node);
-            Err(Missing::new("mailboxes of most processes", &unseen.it.why, ask))
-        }
-        _ => Ok(found),
-    }
+    let unseen = picture.report.not_seen.iter().find(is_it).map(|unseen| {
+        let ask = format!("giulia check {} --accept-vm-bug", picture.node);
+        Missing::new("mailboxes of most processes", &unseen.it.why, ask)
+    });
+    found_or(found, unseen)
+}
+
+/// What a rule found in samples of functions: nothing is clear only where each function was sampled
+/// that was to be.
+///
+/// # Errors
+/// When nothing is found and a function was not sampled; with the reason.
+pub(crate) fn of_samples(picture: &Picture, found: Vec<Finding>) -> Result<Vec<Finding>, Missing> {
+    found_or(found, picture.unexplained.clone())
 }
 
 /// A count against its limit over the session.

@@ -38,5 +38,9 @@ pub use predict::{
     table_bytes, throughput,
 };
 pub use rule::{Rule, Threshold};
-pub use rules::{RULES, rule};
+pub use rules::{
+    RULES,
+    n_plus_one::{asks_elsewhere, only_caller},
+    rule,
+};
 pub use witness::database_functions;

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use giulia_model::{
-    EtsRates, Explain, Finding, Mailbox, Mfa, ProcessDetail, Report, Snapshot, Trace,
-    TracedFunction,
+    EtsRates, Explain, Mailbox, Mfa, ProcessDetail, Report, Snapshot, Trace, TracedFunction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -120,18 +119,6 @@ impl Picture {
     pub fn mailbox_of(&self, process: &str) -> Option<&Mailbox> {
         let all = self.mailboxes.as_ref().ok()?;
         all.iter().rev().find(|it| it.name == process || it.pid.0 == process)
-    }
-
-    /// What a rule found in samples of functions: nothing is clear only where each function was
-    /// sampled that was to be.
-    ///
-    /// # Errors
-    /// When nothing is found and a function was not sampled; with the reason.
-    pub fn of_samples(&self, found: Vec<Finding>) -> Result<Vec<Finding>, Missing> {
-        match &self.unexplained {
-            Some(missing) if found.is_empty() => Err(missing.clone()),
-            _ => Ok(found),
-        }
     }
 
     /// A process in depth, by its name or pid.

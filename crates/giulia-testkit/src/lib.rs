@@ -22,6 +22,7 @@ mod certs;
 mod channel;
 mod epmd;
 mod fail;
+pub mod findings;
 mod group;
 pub mod hostile;
 mod live;

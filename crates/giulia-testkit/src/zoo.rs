@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     fail::{OrFail, fail},
+    findings::{names, said, text},
     group::{Group, Limits},
     node::Node,
 };
@@ -159,19 +160,6 @@ pub fn misjudged(
         }
     }
     wrong
-}
-
-fn text<'a>(it: &'a Value, key: &str) -> &'a str {
-    it.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn said(it: &Value) -> String {
-    format!("{} `{}` ({})", text(it, "outcome"), text(it, "title"), text(it, "why"))
-}
-
-fn names(finding: &Value, culprit: &str) -> bool {
-    let culprits = finding.get("culprits").and_then(Value::as_array);
-    culprits.into_iter().flatten().any(|it| text(it, "name").contains(culprit))
 }
 
 /// Whether the page of a rule says that it fires on this program too.

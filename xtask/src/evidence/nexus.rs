@@ -129,7 +129,8 @@ fn figures(nexus: &Nexus, args: &[&str]) -> Result<HashMap<String, f64>> {
     Ok(figures)
 }
 
-fn giulia(options: &Options, nexus: &Nexus, args: &[&str]) -> Command {
+/// A command that asks the gateway.
+pub(super) fn giulia(options: &Options, nexus: &Nexus, args: &[&str]) -> Command {
     let mut command = Command::new(&options.giulia);
     command.args(args).args(["--json", "--cookie-file"]).arg(nexus.cookie_file());
     command.env("GIULIA_TIMEOUT", "30s");

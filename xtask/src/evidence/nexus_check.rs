@@ -1,17 +1,16 @@
 //! What `giulia check` says of the gateway of `targets/nexus`: on each registry, of a registry that
 //! saturates and one that does not, and of each of its pathologies.
 
-use std::{
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use giulia_testkit::{Nexus, Otp};
+use giulia_testkit::{
+    Nexus, Otp,
+    findings::{names, said, text},
+};
 use serde_json::Value;
 
-use super::{Options, verdict};
+use super::{Options, nexus::giulia, verdict};
 
 const REGISTRY: &str = "Nexus.Registry.TableRegistry";
 const REPO: &str = "Nexus.Repo";
@@ -128,7 +127,7 @@ const CASES: [Case; 11] = [
         pathology: Some("process_leak"),
         workers: 4,
         traces: &[],
-        says: &[Say("process_leak", "Nexus.Pathology", "found", "")],
+        says: &[Say("process_leak", "Process.sleep/1", "found", "")],
         silent: NO_ADVICE,
     },
     Case {
@@ -214,19 +213,6 @@ impl Case {
     }
 }
 
-fn text<'a>(it: &'a Value, key: &str) -> &'a str {
-    it.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn names(finding: &Value, culprit: &str) -> bool {
-    let culprits = finding.get("culprits").and_then(Value::as_array);
-    culprits.into_iter().flatten().any(|it| text(it, "name").contains(culprit))
-}
-
-fn said(it: &Value) -> String {
-    format!("{}: {} ({})", text(it, "outcome"), text(it, "title"), text(it, "why"))
-}
-
 /// What it predicts.
 fn gains(it: &Value) -> String {
     let all = it.get("gain").and_then(Value::as_array).into_iter().flatten();
@@ -245,12 +231,9 @@ fn checked(options: &Options, otp: &Otp, case: &Case) -> Result<Value> {
     let nexus = Nexus::start(otp, case.registry, &more);
     let load = nexus.load(case.workers);
     thread::sleep(LEAD);
-    let mut command = Command::new(&options.giulia);
-    command.args(["check", Nexus::NODE, "--for", "10s", "--json", "-q"]);
+    let mut command = giulia(options, &nexus, &["check", Nexus::NODE, "--for", "10s", "-q"]);
     command.args(case.traces.iter().flat_map(|it| ["--trace", it]));
-    command.arg("--cookie-file").arg(nexus.cookie_file());
-    command.env("GIULIA_STORE", home.path().join("giulia.db")).env("GIULIA_TIMEOUT", "30s");
-    command.env("ERL_EPMD_PORT", nexus.ports()[0].to_string()).stdin(Stdio::null());
+    command.env("GIULIA_STORE", home.path().join("giulia.db"));
     let output = command.output();
     Nexus::end(load);
     let output = output?;

@@ -30,7 +30,7 @@ pub fn picture(archive: &Archive, name: &str) -> Result<Picture, Error> {
 pub(super) fn with_answers(
     archive: &Archive,
     name: &str,
-    answers: &[Answer],
+    answers: &[(u64, Answer)],
 ) -> Result<Picture, Error> {
     painted(archive, name, &[Kind::Tick, Kind::Mark, Kind::Trace, Kind::Database], answers)
 }
@@ -39,14 +39,14 @@ fn painted(
     archive: &Archive,
     name: &str,
     kinds: &[Kind],
-    answers: &[Answer],
+    answers: &[(u64, Answer)],
 ) -> Result<Picture, Error> {
     let store = archive.read()?;
     let stored = store.find(name)?;
     let mut painter = Painter::new(&stored.session);
     report::each(&store, &stored.session.name, kinds, |at_ms, told| painter.told(at_ms, told))?;
-    for it in answers {
-        painter.parts.answer(it.clone());
+    for (at_ms, it) in answers {
+        painter.told(*at_ms, &Ok(Told::Answer(Box::new(it.clone()))));
     }
     Ok(painter.finish(stored.session, stored.running))
 }

@@ -9,7 +9,7 @@ use giulia_model::{
     RestsOn, RestsOnKind, Snapshot, Trace,
 };
 use giulia_probe::Subject;
-use giulia_rules::Picture;
+use giulia_rules::{Picture, asks_elsewhere, only_caller};
 
 /// Servers whose messages are looked at before functions are, and after.
 const SERVERS_MAX: usize = 4;
@@ -17,11 +17,6 @@ const SERVERS_MAX: usize = 4;
 const FUNCTIONS_MAX: usize = 6;
 /// Modules whose functions are counted, where nobody named any.
 const MODULES_MAX: usize = 12;
-/// Of the calls of a function that rests on another machine, those by a caller that is looked at
-/// too: what `n_plus_one` concludes from.
-const ONLY_CALLER: f64 = 0.8;
-/// Of the explained time of a function at another machine, as `n_plus_one` has it.
-const FAR_SHARE: f64 = 0.5;
 /// Processes in depth.
 const PROCESSES_MAX: usize = 10;
 /// Of each ranking.
@@ -46,8 +41,8 @@ pub(super) struct Suspects {
     waited_in: BTreeMap<Mfa, u64>,
     /// Of those, each that a library called: through which of its functions, for whom, how often.
     behind: BTreeMap<Mfa, BTreeMap<(Mfa, Mfa), u64>>,
-    /// Whether stacks were looked at.
-    has_stacks: bool,
+    /// Whether somebody looked for those behind a library for longer.
+    has_looked_behind: bool,
     modules: Vec<String>,
     functions: Vec<Mfa>,
     /// Functions that were counted, with their calls a second.
@@ -60,6 +55,13 @@ pub(super) struct Suspects {
     rested_on: Vec<String>,
     /// Processes that own tables which others read.
     owners: Vec<String>,
+}
+
+/// A loop of a library: the function that calls, and those of its module by which it is entered.
+#[derive(Debug)]
+pub(super) struct Loop {
+    pub(super) library: Mfa,
+    pub(super) entries: Vec<Mfa>,
 }
 
 impl Suspects {
@@ -100,7 +102,6 @@ impl Suspects {
 
     /// Functions that processes wait in: the first few beyond the boundary.
     pub(super) fn stacks(&mut self, seen: &Flame) {
-        self.has_stacks = true;
         for stack in &seen.stacks {
             self.through_libraries(stack);
             let own =
@@ -133,21 +134,27 @@ impl Suspects {
         }
     }
 
-    /// Whether stacks were looked at.
-    pub(super) fn has_stacks(&self) -> bool {
-        self.has_stacks
+    /// Whether stacks may be looked at for longer. One look serves all functions, so this is true
+    /// once.
+    pub(super) fn may_look_behind(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_looked_behind, true)
     }
 
-    /// Who stands behind libraries that call this function, most often first.
-    pub(super) fn behind(&self, inner: &Mfa) -> Vec<Behind> {
-        let places = self.behind.get(inner).into_iter().flatten();
-        let mut all: Vec<Behind> = places
-            .map(|((through, function), samples)| Behind {
-                through: through.clone(),
-                function: function.clone(),
-                samples: *samples,
-            })
-            .collect();
+    /// Who stands behind this loop of a library that calls this function, most often first.
+    pub(super) fn behind(&self, inner: &Mfa, through: &Loop) -> Vec<Behind> {
+        let Loop { library, entries } = through;
+        let mut by: BTreeMap<&Mfa, u64> = BTreeMap::new();
+        for ((through, function), samples) in self.behind.get(inner).into_iter().flatten() {
+            if through == library || entries.contains(through) {
+                *by.entry(function).or_default() += samples;
+            }
+        }
+        let one = |(function, samples): (&Mfa, u64)| Behind {
+            through: library.clone(),
+            function: function.clone(),
+            samples,
+        };
+        let mut all: Vec<Behind> = by.into_iter().map(one).collect();
         all.sort_by_key(|it| std::cmp::Reverse(it.samples));
         all
     }
@@ -216,8 +223,8 @@ impl Suspects {
         let on = seen.rests_on.first().filter(is_server);
         self.rested_on.extend(on.map(|it| it.name.clone()));
         self.explained.insert(seen.function.clone());
-        if asks_elsewhere(seen) {
-            let caller = seen.only_caller(ONLY_CALLER).map(|it| it.0);
+        if asks_elsewhere(seen).is_some() {
+            let caller = only_caller(seen).map(|it| it.0);
             let caller = caller.filter(|it| !is_library(&it.module));
             self.callers.extend(caller.map(|it| (seen.function.clone(), it)));
         }
@@ -266,14 +273,10 @@ impl Suspects {
     }
 }
 
-/// Whether most of its explained time is spent at another machine.
-fn asks_elsewhere(seen: &Explain) -> bool {
-    seen.other_machine().is_some_and(|it| it.1 >= FAR_SHARE * seen.explained)
-}
-
-/// Whether a loop of a library is all that is known of who calls what asks another machine.
-pub(super) fn hides_caller(seen: &Explain) -> bool {
-    asks_elsewhere(seen) && seen.only_caller(ONLY_CALLER).is_some_and(|it| is_library(&it.0.module))
+/// The loop of a library that is all that is known of who calls what asks another machine.
+pub(super) fn hides_caller(seen: &Explain) -> Option<Mfa> {
+    asks_elsewhere(seen)?;
+    only_caller(seen).map(|it| it.0).filter(|it| is_library(&it.module))
 }
 
 /// The first of each ranking, by pid: binaries, mailbox, memory, reductions.
@@ -396,10 +399,14 @@ mod tests {
             let stack = [&inner[..], outer].concat();
             FlameStack { samples, group: "a".to_owned(), stack, cut: false }
         };
+        // The first element is called from the front door.
+        let front = frame("Elixir.Enum", "each");
         let map = frame("Elixir.Enum", "-map/2-lists^map/1-1-");
         let order = frame("shop", "-order/1-fun-0-");
         let stacks = vec![
-            of(30, &[map.clone(), map.clone(), order, frame("gen_server", "loop")]),
+            of(20, &[map.clone(), map.clone(), order.clone(), frame("gen_server", "loop")]),
+            of(10, &[front, order, frame("gen_server", "loop")]),
+            of(50, &[frame("lists", "foreach"), frame("other", "all")]),
             of(10, &[map, frame("cart", "all")]),
             of(90, &[frame("gen_server", "loop"), frame("proc_lib", "init_p")]),
         ];
@@ -414,14 +421,17 @@ mod tests {
             callers: vec![Caller { function: Some(Mfa::new("Elixir.Enum", "map", 2)), calls: 200 }],
             ..Explain::default()
         };
-        assert!(hides_caller(&seen) && !it.has_stacks());
+        let library = hides_caller(&seen).unwrap();
+        assert_eq!(library.to_string(), "Enum.map/2");
+        assert!(it.may_look_behind() && !it.may_look_behind());
         it.stacks(&Flame { stacks, ..Flame::default() });
-        seen.behind = it.behind(&query);
+        let entries = vec![Mfa::new("Elixir.Enum", "each", 1)];
+        seen.behind = it.behind(&query, &Loop { library, entries });
         let told: Vec<(String, u64)> =
             seen.behind.iter().map(|it| (it.function.to_string(), it.samples)).collect();
         assert_eq!(told, [("shop:order/1".to_owned(), 30), ("cart:all/1".to_owned(), 10)]);
         // Three of four are not nearly all.
-        assert_eq!(seen.only_caller(ONLY_CALLER), None);
+        assert_eq!(only_caller(&seen), None);
         let (outer, share) = seen.only_caller(0.7).unwrap();
         assert_eq!((outer.to_string().as_str(), share), ("shop:order/1", 0.75));
     }

@@ -70,7 +70,10 @@ pub(super) fn written(
     })
 }
 
-fn targets<'f>(facts: &'f Facts, it: &'f FunctionFacts) -> impl Iterator<Item = &'f Mfa> {
+pub(super) fn targets<'f>(
+    facts: &'f Facts,
+    it: &'f FunctionFacts,
+) -> impl Iterator<Item = &'f Mfa> {
     let calls = it.calls.iter().filter(|it| it.how != How::Bif);
     calls.filter_map(|it| facts.targets.get(usize::try_from(it.to).ok()?))
 }

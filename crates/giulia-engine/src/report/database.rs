@@ -167,14 +167,12 @@ impl DatabaseFold {
             over.calls_per_s = as_f64(over.all.calls) / seconds;
             over.executing = over.all.exec_ms / 1000.0 / seconds;
         }
-        let has_lost = self.statements.values().any(|it| it.lost.is_some());
         over.complete = over.database.is_some()
             && over.counted_ms > 0
             && over.gaps.is_empty()
             && over.not_seen.is_empty()
             && over.hidden.calls == 0
             && over.evictions.is_none_or(|it| it == 0)
-            && !has_lost
             && self.n_lost == 0
             && self.n_refused == 0;
         let mut all: Vec<StatementCounted> = self.statements.into_values().collect();

@@ -16,7 +16,7 @@ mod limit_near;
 mod mailbox_growth;
 mod memory_growth;
 mod memory_limit_near;
-mod n_plus_one;
+pub(crate) mod n_plus_one;
 mod pool_exhaustion;
 mod process_leak;
 mod repo_overhead;

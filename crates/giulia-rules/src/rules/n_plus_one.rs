@@ -4,7 +4,11 @@ use giulia_model::{
     Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Mfa, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, figures::of_each, judge::plain};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{of_each, of_samples},
+    judge::plain,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -38,10 +42,22 @@ static TIMES_MIN: Threshold = Threshold {
 /// What calls a server for each message: a loop, and no function that asks many times.
 const BEHAVIOURS: [&str; 4] = ["gen_server", "gen_statem", "gen_event", "proc_lib"];
 
+/// The other machine at which most of the explained time of a function is spent, with its share of
+/// all time.
+pub fn asks_elsewhere(inner: &Explain) -> Option<(&str, f64)> {
+    // Of what is explained: the rest could run and waited for a scheduler, wherever it asks.
+    inner.other_machine().filter(|it| it.1 >= SHARE_MIN.value * inner.explained)
+}
+
+/// The function that makes nearly all calls of another, with its share of them.
+pub fn only_caller(inner: &Explain) -> Option<(Mfa, f64)> {
+    inner.only_caller(CALLER_MIN.value)
+}
+
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
     picture.traces.as_ref().map_err(Clone::clone)?;
-    picture.of_samples(of_each(explains, |it| one(picture, it))?)
+    of_samples(picture, of_each(explains, |it| one(picture, it))?)
 }
 
 fn unexplained(picture: &Picture, mfa: &Mfa, why: Option<&str>) -> Missing {
@@ -60,12 +76,8 @@ fn one(picture: &Picture, inner: &Explain) -> Result<Option<Finding>, Missing> {
         }
         Ok(None)
     };
-    let Some((peer, share)) = inner.other_machine() else { return unknown() };
-    // Of what is explained: the rest could run and waited for a scheduler, wherever it asks.
-    if share < SHARE_MIN.value * inner.explained {
-        return unknown();
-    }
-    let Some((outer, by_it)) = inner.only_caller(CALLER_MIN.value) else { return unknown() };
+    let Some((peer, _)) = asks_elsewhere(inner) else { return unknown() };
+    let Some((outer, by_it)) = only_caller(inner) else { return unknown() };
     if BEHAVIOURS.contains(&outer.module.as_str()) {
         return Ok(None);
     }

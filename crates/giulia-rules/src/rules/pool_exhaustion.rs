@@ -4,7 +4,11 @@ use giulia_model::{
     Culprit, Effort, Evidence, Explain, Finding, Mailbox, RestsOn, RestsOnKind, Severity, Source,
 };
 
-use crate::{Missing, Picture, Rule, Threshold, figures::percent, judge::plain};
+use crate::{
+    Missing, Picture, Rule, Threshold,
+    figures::{of_samples, percent},
+    judge::plain,
+};
 
 /// The rule.
 pub(super) static RULE: Rule = Rule {
@@ -52,7 +56,7 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
             said.extend(one(picture, explain, mailbox));
         }
     }
-    picture.of_samples(said)
+    of_samples(picture, said)
 }
 
 /// The process that a function waits for itself: nothing behind it took the time.

@@ -7,6 +7,7 @@ use giulia_model::{
 
 use crate::{
     Missing, Picture, Rule, Threshold,
+    figures::of_samples,
     predict::{CacheGain, as_f64, cache},
     table,
     witness::database_functions,
@@ -65,7 +66,7 @@ const QUERY_CHARS_MAX: usize = 60;
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     let explains = picture.explains.as_ref().map_err(Clone::clone)?;
-    picture.of_samples(explains.iter().filter_map(|it| one(picture, it)).collect())
+    of_samples(picture, explains.iter().filter_map(|it| one(picture, it)).collect())
 }
 
 /// None for a function that does not go to another machine.

@@ -6,7 +6,7 @@ use giulia_model::{Culprit, Effort, Evidence, Explain, Finding, Latency, Severit
 
 use crate::{
     Missing, Picture, Rule, Threshold,
-    figures::{elapsed_ms, percent},
+    figures::{elapsed_ms, of_samples, percent},
     judge::plain,
     predict::as_f64,
 };
@@ -69,7 +69,7 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
     // Callers of a function wait for the same, so that one finding says it of all of them.
     let peer = waits.first().map(|it| it.peer);
     waits.retain(|it| Some(it.peer) == peer);
-    picture.of_samples(found(picture, &waits, busy.median).into_iter().collect())
+    of_samples(picture, found(picture, &waits, busy.median).into_iter().collect())
 }
 
 /// A function whose callers wait for another machine.

@@ -5,21 +5,25 @@ mod over;
 mod picture;
 mod suspects;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
-use giulia_model::{Answer, Behind, FlameOf, FunctionPattern, Live, Mark, Mfa, NotSeen, Session};
+use giulia_model::{Answer, Explain, FlameOf, FunctionPattern, Live, Mark, Mfa, NotSeen, Session};
 use giulia_postgres::DatabaseUrl;
 use giulia_probe::Subject;
-use giulia_rules::{Picture, judge};
+use giulia_rules::{Picture, judge, shows_behind};
 use tokio::sync::{mpsc, watch};
 
-use self::suspects::{Loop, Suspects};
+use self::suspects::Suspects;
 use crate::{
     Archive, Attempt, Bounds, Cancel, Error, EtsRatesRequest, ExplainRequest, FlameRequest,
     MailboxRequest, ObserveRequest, ProcessRequest, Redial, Silent, TraceRequest, TraceSort,
     Watcher, explain,
     observe::{self, Beside, observe_with},
-    process,
+    snapshot,
 };
 
 pub(crate) use picture::Painter;
@@ -31,8 +35,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// two rounds, and ten rounds a second are thirty.
 const STACKS: Duration = Duration::from_secs(3);
 const STACKS_HZ: u32 = 10;
-/// Who stands behind a library that calls a function is looked for so long and so often: one that
-/// waits for a millisecond forty times a second is seen in 16 of 400 rounds.
+/// Who stands behind a library that calls a function is looked for so long, and so often where the
+/// budget of a look at stacks allows it: one that waits for a millisecond forty times a second is
+/// seen in 16 of 400 rounds.
 const BEHIND: Duration = Duration::from_secs(8);
 const BEHIND_HZ: u32 = 50;
 /// Messages of a server are looked at for so long: at ten a second that is twenty of them.
@@ -119,13 +124,12 @@ pub async fn examine(
         archive,
         attempt,
         answers,
-        began: Instant::now(),
         asked: Vec::new(),
+        entries: BTreeMap::new(),
         until: Instant::now(),
     };
     let examining = Box::pin(async {
         examiner.session = told.name().await;
-        examiner.began = Instant::now();
         examiner.run().await;
     });
     let mut observing = observing;
@@ -151,10 +155,10 @@ struct Examiner<'a> {
     archive: &'a Archive,
     attempt: Attempt<'a>,
     answers: mpsc::UnboundedSender<Beside>,
-    /// When it began.
-    began: Instant,
     /// What was answered so far, and when, in milliseconds since the session began.
     asked: Vec<(u64, Answer)>,
+    /// By which functions loops of libraries are entered.
+    entries: BTreeMap<Mfa, Vec<Mfa>>,
     /// When closer looks are over, whatever was not asked by then.
     until: Instant,
 }
@@ -317,8 +321,8 @@ impl Examiner<'_> {
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
         match crate::explain(self.node, &request, attempt, Some(self.archive)).await {
             Ok(mut seen) => {
-                if let Some(library) = suspects::hides_caller(&seen) {
-                    seen.behind = self.behind(&seen.function, library, suspects).await;
+                if let Some(library) = suspects::library(&seen) {
+                    self.behind(&mut seen, library, suspects).await;
                 }
                 suspects.explain(&seen);
                 self.keep(Answer::Explain(Box::new(seen)));
@@ -327,26 +331,32 @@ impl Examiner<'_> {
         }
     }
 
-    /// Who has a function called by this one of a library.
-    async fn behind(&mut self, inner: &Mfa, library: Mfa, suspects: &mut Suspects) -> Vec<Behind> {
-        let one = Loop { entries: self.entries(&library).await, library };
-        if suspects.behind(inner, &one).is_empty() && suspects.may_look_behind() {
+    /// Who has it called by a loop of a library.
+    async fn behind(&mut self, seen: &mut Explain, library: Mfa, suspects: &mut Suspects) {
+        seen.entered_by = self.entries(library).await;
+        seen.behind = suspects.behind(&seen.function);
+        if !shows_behind(seen) && suspects.may_look_behind() {
             self.stacks(suspects, (BEHIND, BEHIND_HZ)).await;
+            seen.behind = suspects.behind(&seen.function);
         }
-        suspects.behind(inner, &one)
     }
 
-    async fn entries(&mut self, library: &Mfa) -> Vec<Mfa> {
+    async fn entries(&mut self, library: Mfa) -> Vec<Mfa> {
+        if let Some(known) = self.entries.get(&library) {
+            return known.clone();
+        }
         let what = format!("how {library} is entered");
         let Some(bounds) = self.bounds(&what, Duration::ZERO) else { return Vec::new() };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
-        match explain::entries(self.node, library, attempt).await {
-            Ok(entries) => entries,
+        let found = match explain::entries(self.node, &library, attempt).await {
+            Ok(found) => found,
             Err(error) => {
                 self.failed(&what, &error);
                 Vec::new()
             }
-        }
+        };
+        self.entries.insert(library, found.clone());
+        found
     }
 
     async fn tables(&mut self, suspects: &mut Suspects) {
@@ -378,8 +388,13 @@ impl Examiner<'_> {
         let what = "kinds of all processes";
         let Some(bounds) = self.bounds(what, Duration::ZERO) else { return };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
-        match process::all_processes(self.node, TOP, attempt).await {
-            Ok(seen) => self.keep(Answer::Processes(Box::new(seen))),
+        match snapshot::all_processes(self.node, TOP, attempt).await {
+            Ok((seen, not_seen)) => {
+                self.keep(Answer::Processes(Box::new(seen)));
+                for it in not_seen {
+                    self.keep(Answer::NotSeen(it));
+                }
+            }
             Err(error) => self.failed(what, &error),
         }
     }
@@ -410,8 +425,7 @@ impl Examiner<'_> {
     fn keep(&mut self, answer: Answer) {
         // A session that ended meanwhile records no more, and is told of by its own error.
         self.answers.send(Beside::Answer(answer.clone())).ok();
-        let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.asked.push((at_ms, answer));
+        self.asked.push((self.told.elapsed_ms(), answer));
     }
 
     fn failed(&mut self, what: &str, error: &Error) {
@@ -432,6 +446,8 @@ fn not_seen(what: &str, why: &str) -> Answer {
 /// What the session tells while it is recorded.
 #[derive(Debug)]
 struct Told {
+    /// The zero of the session's clock: its first mark has the time that it was made at.
+    began: OnceLock<Instant>,
     name: watch::Sender<Option<String>>,
     /// Why dialling its node might end it, as of the last tick.
     crowded: watch::Sender<Option<String>>,
@@ -442,6 +458,7 @@ struct Told {
 impl Default for Told {
     fn default() -> Self {
         Self {
+            began: OnceLock::new(),
             name: watch::channel(None).0,
             crowded: watch::channel(None).0,
             database: watch::channel(Vec::new()).0,
@@ -450,6 +467,11 @@ impl Default for Told {
 }
 
 impl Told {
+    fn elapsed_ms(&self) -> u64 {
+        let since = self.began.get().map_or(Duration::ZERO, Instant::elapsed);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
     async fn name(&self) -> String {
         let mut told = self.name.subscribe();
         let name = told.wait_for(Option::is_some).await.map(|it| it.clone().unwrap_or_default());
@@ -469,6 +491,9 @@ impl Watcher for Told {
     fn now(&self, _live: &Live) {}
 
     fn marked(&self, mark: &Mark) {
+        let now = Instant::now();
+        self.began
+            .get_or_init(|| now.checked_sub(Duration::from_millis(mark.at_ms)).unwrap_or(now));
         if observe::is_of_database(mark) {
             self.database.send_modify(|all| all.push(mark.text.clone()));
         }

@@ -77,6 +77,7 @@ async fn look(
         explained: 0.0,
         calls: giulia_model::CallsSeen::default(),
         latency: None,
+        entered_by: Vec::new(),
         behind: Vec::new(),
         callers: Vec::new(),
         stability: None,
@@ -232,6 +233,7 @@ async fn fill(seen: &mut Explain, link: &Link, sample: &SpanSample, wanted: u64)
         too_large: sample.dropped,
         boundaries: sample.boundaries,
         followed,
+        servers_unseen: sample.servers_unseen,
         other_tracers: std::mem::take(&mut seen.sample.other_tracers),
     };
     let notes = sample.notes.iter().cloned();

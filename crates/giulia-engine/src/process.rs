@@ -1,6 +1,6 @@
 //! One process of a node in depth: attach, ask, detach.
 
-use giulia_model::{ProcessDetail, Processes};
+use giulia_model::ProcessDetail;
 use giulia_probe::Subject;
 
 use crate::{Attempt, Error, remote};
@@ -32,17 +32,4 @@ pub async fn process(
     SCHEMA.clone_into(&mut seen.schema);
     seen.taken_at = attempt.clock.now_rfc3339();
     Ok(seen)
-}
-
-/// What all processes of a node are, by groups, with the first `top` of each ranking.
-///
-/// # Errors
-/// When the node could not be attached to, everything took too long, or it does not say.
-pub(crate) async fn all_processes(
-    node: &str,
-    top: usize,
-    attempt: Attempt<'_>,
-) -> Result<Processes, Error> {
-    let link = remote::enter(node, attempt).await?;
-    attempt.bounds.run("asking the node", remote::all_processes(node, &link, top)).await
 }

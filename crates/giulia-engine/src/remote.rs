@@ -140,9 +140,12 @@ pub(crate) async fn process(
 }
 
 /// What all processes are.
-pub(crate) async fn all_processes(node: &str, link: &Link, top: usize) -> Result<Processes, Error> {
-    let seen = giulia_probe::all_processes(link, top).await;
-    seen.map_err(|it| Error::new(ErrorKind::Nothing, format!("{node}: {}: {}", it.what, it.why)))
+pub(crate) async fn all_processes(
+    node: &str,
+    link: &Link,
+    top: usize,
+) -> Result<(Processes, Vec<NotSeen>), Error> {
+    giulia_probe::all_processes(link, top).await.map_err(|it| Error::asking(node, &it))
 }
 
 /// What a process receives.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use giulia_model::{NotSeen, Snapshot};
+use giulia_model::{NotSeen, Processes, Snapshot};
 
 use crate::{
     Attempt, Bounds, Error, ErrorKind,
@@ -53,6 +53,20 @@ pub async fn snapshot(
     SCHEMA.clone_into(&mut seen.schema);
     seen.taken_at = clock.now_rfc3339();
     Ok(seen)
+}
+
+/// What all processes of a node are, by groups, with the first `top` of each ranking; with what of
+/// that could not be seen.
+///
+/// # Errors
+/// When the node could not be attached to, everything took too long, or it does not say.
+pub(crate) async fn all_processes(
+    node: &str,
+    top: usize,
+    attempt: Attempt<'_>,
+) -> Result<(Processes, Vec<NotSeen>), Error> {
+    let link = remote::enter(node, attempt).await?;
+    attempt.bounds.run("asking the node", remote::all_processes(node, &link, top)).await
 }
 
 async fn ask(link: &Link, request: &SnapshotRequest, bounds: &Bounds) -> Result<Snapshot, Error> {

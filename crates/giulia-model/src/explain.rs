@@ -38,6 +38,11 @@ pub struct Explain {
     pub latency: Option<Latency>,
     /// Who called it, the most frequent first.
     pub callers: Vec<Caller>,
+    /// Where the first caller is a private loop of a library, the functions of its module that call
+    /// it: the first element of a list may be theirs (`lists:map/2` and `lists:map_1/2`). Empty
+    /// where nobody asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entered_by: Vec<Mfa>,
     /// Who stands behind a caller that is a loop of a library, the most frequent first; empty where
     /// nobody asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -79,23 +84,39 @@ impl Explain {
     /// where it is less than `least`, or the function itself. Where that is a loop of a library, it
     /// is who stands behind it on the stacks, if they were asked for.
     pub fn only_caller(&self, least: f64) -> Option<(Mfa, f64)> {
-        let outer = self.callers.first()?.function.as_ref()?.written_in();
-        let is_it = |it: &&Caller| it.function.as_ref().is_some_and(|it| it.written_in() == outer);
+        let caller = self.caller()?;
+        let is_it = |it: &&Caller| it.function.as_ref().is_some_and(|it| self.is_of(&caller, it));
         let by_it: u64 = self.callers.iter().filter(is_it).map(|it| it.calls).sum();
         let all: u64 = self.callers.iter().map(|it| it.calls).sum();
-        let (outer, share) = match self.through(&outer) {
-            Some((behind, part)) => (behind.function.clone(), part * share(by_it, all)),
-            None => (outer, share(by_it, all)),
+        let (outer, share) = match self.behind_caller() {
+            Some((outer, part, _)) => (outer, part * share(by_it, all)),
+            None => (caller, share(by_it, all)),
         };
         (share >= least && outer != self.function).then_some((outer, share))
     }
 
-    /// Who is most often behind this loop of a library, and in what share of its stacks, 0 to 1.
-    pub fn through(&self, library: &Mfa) -> Option<(&Behind, f64)> {
-        let mut of_it = self.behind.iter().filter(|it| it.through == *library);
-        let all: u64 = of_it.clone().map(|it| it.samples).sum();
-        let most = of_it.next()?;
-        Some((most, share(most.samples, all)))
+    /// The function in whose text most of the calls stand.
+    pub fn caller(&self) -> Option<Mfa> {
+        Some(self.callers.first()?.function.as_ref()?.written_in())
+    }
+
+    /// Who is most often behind the first caller, which is a loop of a library, in what share of
+    /// the stacks that show somebody, 0 to 1, and how many those are.
+    pub fn behind_caller(&self) -> Option<(Mfa, f64, u64)> {
+        let caller = self.caller()?;
+        let mut by: BTreeMap<&Mfa, u64> = BTreeMap::new();
+        for it in self.behind.iter().filter(|it| self.is_of(&caller, &it.through)) {
+            *by.entry(&it.function).or_default() += it.samples;
+        }
+        let all: u64 = by.values().sum();
+        let (outer, samples) = by.into_iter().max_by_key(|it| it.1)?;
+        Some((outer.clone(), share(samples, all), all))
+    }
+
+    /// Whether a call by this function is one of the loop that the first caller is.
+    fn is_of(&self, caller: &Mfa, function: &Mfa) -> bool {
+        let function = function.written_in();
+        function == *caller || self.entered_by.contains(&function)
     }
 }
 
@@ -254,7 +275,7 @@ pub struct Latency {
 /// Who stands behind a loop of a library, by stacks of processes that waited in the function.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Behind {
-    /// The function of the library that calls: `Enum.map/2`.
+    /// The function of the library that calls it, as the stack has it: `Enum.map/2`.
     pub through: Mfa,
     /// The first function above it that is of no library.
     pub function: Mfa,
@@ -343,6 +364,10 @@ pub struct ExplainSample {
     pub boundaries: u64,
     /// Processes that were watched because calls went there.
     pub followed: Vec<String>,
+    /// Whether those did so much that no call was seen beside them, so that what they rest on
+    /// themselves is not told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub servers_unseen: bool,
     /// Other tracing on the node, which makes times longer.
     pub other_tracers: Vec<String>,
 }

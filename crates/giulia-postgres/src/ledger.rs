@@ -164,8 +164,7 @@ impl Ledger {
     pub(crate) fn counted(&self) -> (DatabaseCounted, Vec<i64>) {
         let mut counted = DatabaseCounted {
             evictions: self.evicted,
-            lost: u64::try_from(self.lost.keys().filter(|it| it.is_here).count())
-                .unwrap_or(u64::MAX),
+            lost: u64::try_from(self.lost.len()).unwrap_or(u64::MAX),
             ..DatabaseCounted::default()
         };
         let mut here: BTreeMap<i64, StatementCounted> = BTreeMap::new();
@@ -273,6 +272,21 @@ mod tests {
         // Back again, with more than it had: still lost, and no more.
         it.read(&reading(&[(1, 130), (2, 900), (3, 1)])).unwrap();
         assert_eq!(calls(&it), [row("1", 30, false), row("2", 4, true)]);
+    }
+
+    #[test]
+    fn one_that_is_lost_in_another_database_is_counted_as_lost() {
+        let with = |ids: &[i64]| {
+            let mut it = reading(&[(1, 100)]);
+            let elsewhere = |id: &i64| (Key { is_here: false, ..key(*id) }, figures(7));
+            it.entries.extend(ids.iter().map(elsewhere));
+            it
+        };
+        let mut it = Ledger::begin(with(&[8, 9]));
+        it.read(&with(&[8, 9])).unwrap();
+        assert_eq!(it.counted().0.lost, 0);
+        it.read(&with(&[8])).unwrap();
+        assert_eq!((it.counted().0.lost, calls(&it)), (1, Vec::new()));
     }
 
     #[test]

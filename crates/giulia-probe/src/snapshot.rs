@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use giulia_dist::Error;
 use giulia_model::{NotSeen, Processes, Snapshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -76,19 +77,17 @@ async fn ask(link: &Link, options: &SnapshotOptions, within: Within) -> Snapshot
     snapshot
 }
 
-/// What all processes are and who is first among them, and nothing else.
+/// What all processes are and who is first among them, and nothing else; with what of that could not
+/// be seen.
 ///
 /// # Errors
 /// When the node does not say, with the reason.
-pub async fn all_processes(link: &Link, top: usize) -> Result<Processes, NotSeen> {
+pub async fn all_processes(link: &Link, top: usize) -> Result<(Processes, Vec<NotSeen>), Error> {
     let answers = link.ask_all("counts", &counts::questions()).await;
-    if let Ok(counts) = counts::read(&answers) {
-        link.set_processes(counts.processes.count);
-    }
+    link.set_processes(counts::read(&answers)?.processes.count);
     find_room(link).await;
-    let told = processes::ask(link, top, None).await;
-    told.map(|it| it.processes)
-        .map_err(|why| NotSeen { what: processes::PROBE.name.to_owned(), why: why.to_string() })
+    let told = processes::ask(link, top, None).await?;
+    Ok((told.processes, told.not_seen))
 }
 
 /// Everything but processes.

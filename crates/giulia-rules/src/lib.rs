@@ -40,7 +40,7 @@ pub use predict::{
 pub use rule::{Rule, Threshold};
 pub use rules::{
     RULES,
-    n_plus_one::{asks_elsewhere, only_caller},
+    n_plus_one::{asks_elsewhere, calls_nearly_all, is_behaviour, shows_behind},
     rule,
 };
 pub use witness::database_functions;

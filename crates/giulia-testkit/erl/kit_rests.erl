@@ -2,10 +2,13 @@
 %%
 %% `start(Names)` starts what they rest on and, for each name, a client that calls that function
 %% again and again: from one process that lives, and (`short`) from one process for each call.
+%% `halves()` tells how long those of `halves` and `halves_t` spent with each of the two, in native
+%% time: on a busy machine that is not the same for both.
+%% `only(Name)` lets the clients of the others rest; `only(all)` wakes them.
 %% A name ending in `_t` does the same by a tail call. What each rests on is the test's to know.
 -module(kit_rests).
 -behaviour(gen_server).
--export([start/1, start/2, names/0, init/1, handle_call/3, handle_cast/2, handle_info/2]).
+-export([start/1, start/2, only/1, halves/0, names/0, init/1, handle_call/3, handle_cast/2, handle_info/2]).
 -export([ets/1, ets_t/1, persistent/1, persistent_t/1, server/1, server_t/1, tcp/1, tcp_t/1,
          active/1, active_t/1, backend/1, backend_t/1, tls/1, tls_t/1, raw/1, raw_t/1, plain/1,
          plain_t/1, driver/1, driver_t/1, pool/1, pool_t/1, bang/1, bang_t/1, remote/1, remote_t/1,
@@ -13,6 +16,7 @@
          raising/1, raising_t/1, nested/1, nested_t/1, sleeping/1, sleeping_t/1, loop/1]).
 
 -define(TABLE, kit_rests_table).
+-define(WANTED, kit_rests_wanted).
 %% How long something takes that is asked elsewhere, in milliseconds.
 -define(ELSEWHERE_MS, 2).
 
@@ -107,10 +111,12 @@ mixed(K) -> V = mixed_t(K), [V].
 mixed_t(K) when K rem 4 =:= 0 -> gen_server:call(kit_rests_server, {wait, K});
 mixed_t(K) -> ets:lookup(?TABLE, K).
 
-%% Half of the time there, half there.
+%% Half of the time there, half there, as far as the machine lets it; the client adds up.
 halves(K) -> V = halves_t(K), [V].
 halves_t(K) ->
+    Began = erlang:monotonic_time(),
     _ = gen_server:call(kit_rests_server, {wait, K}),
+    put(halves, {Began, erlang:monotonic_time()}),
     tcp_t(K).
 
 %% Every other call raises, inside of the boundary and after it.
@@ -146,6 +152,9 @@ start(Names, Remote) ->
 hold(Parent, Names, Remote) ->
     ?TABLE = ets:new(?TABLE, [named_table, public]),
     true = ets:insert(?TABLE, [{K, {value, K}} || K <- lists:seq(0, 99)]),
+    ?WANTED = ets:new(?WANTED, [named_table, public]),
+    true = only(all),
+    true = ets:insert(?WANTED, {halves, 0, 0}),
     ok = persistent_term:put(?MODULE, {some, config}),
     Echo = listen(),
     {ok, _} = gen_server:start_link({local, kit_rests_server}, ?MODULE, none, []),
@@ -174,14 +183,33 @@ client(Name, With, Parent) ->
 
 client(loop, _) -> loop(0);
 client(Name, N) ->
+    case ets:lookup_element(?WANTED, who, 2) of
+        Who when Who =:= all; Who =:= Name -> call_once(Name, N);
+        _ -> ok
+    end,
+    timer:sleep(2),
+    client(Name, N + 1).
+
+call_once(Name, N) ->
     case is_short(base(Name)) andalso N rem 2 =:= 0 of
         true ->
             {_, Mon} = spawn_monitor(fun() -> call(Name, N) end),
             receive {'DOWN', Mon, _, _, _} -> ok end;
         false -> call(Name, N)
     end,
-    timer:sleep(2),
-    client(Name, N + 1).
+    case erase(halves) of
+        {Began, Between} ->
+            Ended = erlang:monotonic_time(),
+            Spent = [{2, Between - Began}, {3, Ended - Between}],
+            ets:update_counter(?WANTED, halves, Spent);
+        undefined -> ok
+    end.
+
+halves() ->
+    [{halves, Server, Socket}] = ets:lookup(?WANTED, halves),
+    {Server, Socket}.
+
+only(Name) -> ets:insert(?WANTED, {who, Name}).
 
 call(Name, N) -> try ?MODULE:Name(N rem 100) of V -> V catch error:_ -> raised end.
 

@@ -53,7 +53,7 @@ const CASES: [Case; 11] = [
         name: "db",
         registry: "db",
         pathology: None,
-        workers: 20,
+        workers: 4,
         traces: BOTH,
         says: &[CACHE_IT, STRUCTURAL, SWITCHES, READS],
         silent: &["serialising_process"],
@@ -127,7 +127,7 @@ const CASES: [Case; 11] = [
         pathology: Some("process_leak"),
         workers: 4,
         traces: &[],
-        says: &[Say("process_leak", "Process.sleep/1", "found", "")],
+        says: &[Say("process_leak", "Nexus.Pathology", "found", "")],
         silent: NO_ADVICE,
     },
     Case {

@@ -9,7 +9,7 @@ use giulia_model::{
     RestsOn, RestsOnKind, Snapshot, Trace,
 };
 use giulia_probe::Subject;
-use giulia_rules::{Picture, asks_elsewhere, only_caller};
+use giulia_rules::{Picture, asks_elsewhere, calls_nearly_all, is_behaviour};
 
 /// Servers whose messages are looked at before functions are, and after.
 const SERVERS_MAX: usize = 4;
@@ -55,13 +55,6 @@ pub(super) struct Suspects {
     rested_on: Vec<String>,
     /// Processes that own tables which others read.
     owners: Vec<String>,
-}
-
-/// A loop of a library: the function that calls, and those of its module by which it is entered.
-#[derive(Debug)]
-pub(super) struct Loop {
-    pub(super) library: Mfa,
-    pub(super) entries: Vec<Mfa>,
 }
 
 impl Suspects {
@@ -140,21 +133,15 @@ impl Suspects {
         !std::mem::replace(&mut self.has_looked_behind, true)
     }
 
-    /// Who stands behind this loop of a library that calls this function, most often first.
-    pub(super) fn behind(&self, inner: &Mfa, through: &Loop) -> Vec<Behind> {
-        let Loop { library, entries } = through;
-        let mut by: BTreeMap<&Mfa, u64> = BTreeMap::new();
-        for ((through, function), samples) in self.behind.get(inner).into_iter().flatten() {
-            if through == library || entries.contains(through) {
-                *by.entry(function).or_default() += samples;
-            }
-        }
-        let one = |(function, samples): (&Mfa, u64)| Behind {
-            through: library.clone(),
+    /// Who stands behind libraries that call this function, most often first.
+    pub(super) fn behind(&self, inner: &Mfa) -> Vec<Behind> {
+        let places = self.behind.get(inner).into_iter().flatten();
+        let one = |((through, function), samples): (&(Mfa, Mfa), &u64)| Behind {
+            through: through.clone(),
             function: function.clone(),
-            samples,
+            samples: *samples,
         };
-        let mut all: Vec<Behind> = by.into_iter().map(one).collect();
+        let mut all: Vec<Behind> = places.map(one).collect();
         all.sort_by_key(|it| std::cmp::Reverse(it.samples));
         all
     }
@@ -224,7 +211,7 @@ impl Suspects {
         self.rested_on.extend(on.map(|it| it.name.clone()));
         self.explained.insert(seen.function.clone());
         if asks_elsewhere(seen).is_some() {
-            let caller = only_caller(seen).map(|it| it.0);
+            let caller = calls_nearly_all(seen).map(|it| it.0);
             let caller = caller.filter(|it| !is_library(&it.module));
             self.callers.extend(caller.map(|it| (seen.function.clone(), it)));
         }
@@ -273,10 +260,10 @@ impl Suspects {
     }
 }
 
-/// The loop of a library that is all that is known of who calls what asks another machine.
-pub(super) fn hides_caller(seen: &Explain) -> Option<Mfa> {
+/// The loop of a library that calls what asks another machine, for somebody.
+pub(super) fn library(seen: &Explain) -> Option<Mfa> {
     asks_elsewhere(seen)?;
-    only_caller(seen).map(|it| it.0).filter(|it| is_library(&it.module))
+    seen.caller().filter(|it| is_library(&it.module) && !is_behaviour(it))
 }
 
 /// The first of each ranking, by pid: binaries, mailbox, memory, reductions.
@@ -399,13 +386,10 @@ mod tests {
             let stack = [&inner[..], outer].concat();
             FlameStack { samples, group: "a".to_owned(), stack, cut: false }
         };
-        // The first element is called from the front door.
-        let front = frame("Elixir.Enum", "each");
         let map = frame("Elixir.Enum", "-map/2-lists^map/1-1-");
         let order = frame("shop", "-order/1-fun-0-");
         let stacks = vec![
-            of(20, &[map.clone(), map.clone(), order.clone(), frame("gen_server", "loop")]),
-            of(10, &[front, order, frame("gen_server", "loop")]),
+            of(30, &[map.clone(), map.clone(), order, frame("gen_server", "loop")]),
             of(50, &[frame("lists", "foreach"), frame("other", "all")]),
             of(10, &[map, frame("cart", "all")]),
             of(90, &[frame("gen_server", "loop"), frame("proc_lib", "init_p")]),
@@ -421,17 +405,16 @@ mod tests {
             callers: vec![Caller { function: Some(Mfa::new("Elixir.Enum", "map", 2)), calls: 200 }],
             ..Explain::default()
         };
-        let library = hides_caller(&seen).unwrap();
-        assert_eq!(library.to_string(), "Enum.map/2");
+        assert_eq!(library(&seen).unwrap().to_string(), "Enum.map/2");
         assert!(it.may_look_behind() && !it.may_look_behind());
         it.stacks(&Flame { stacks, ..Flame::default() });
-        let entries = vec![Mfa::new("Elixir.Enum", "each", 1)];
-        seen.behind = it.behind(&query, &Loop { library, entries });
+        seen.behind = it.behind(&query);
         let told: Vec<(String, u64)> =
             seen.behind.iter().map(|it| (it.function.to_string(), it.samples)).collect();
-        assert_eq!(told, [("shop:order/1".to_owned(), 30), ("cart:all/1".to_owned(), 10)]);
+        let of = |name: &str, samples| (name.to_owned(), samples);
+        assert_eq!(told, [of("other:all/1", 50), of("shop:order/1", 30), of("cart:all/1", 10)]);
         // Three of four are not nearly all.
-        assert_eq!(only_caller(&seen), None);
+        assert_eq!(calls_nearly_all(&seen), None);
         let (outer, share) = seen.only_caller(0.7).unwrap();
         assert_eq!((outer.to_string().as_str(), share), ("shop:order/1", 0.75));
     }
@@ -457,6 +440,9 @@ mod tests {
         it.explain(&query(&line, RestsOnKind::EtsTable));
         it.explain(&query(&Mfa::new("gen_server", "try_handle_call", 4), RestsOnKind::Socket));
         assert_eq!(it.uncounted_callers(), []);
+        // A callback is called once for each message, whoever stands behind the behaviour.
+        let called_back = query(&Mfa::new("gen_server", "try_handle_call", 4), RestsOnKind::Socket);
+        assert_eq!(library(&called_back), None);
         it.explain(&query(&Mfa::new("shop", "-line/2-fun-0-", 1), RestsOnKind::Socket));
         let both = [Mfa::new("db", "query", 1), line.clone()];
         assert_eq!(it.uncounted_callers(), both.map(|it| FunctionPattern::of(&it)));

@@ -48,7 +48,7 @@ pub(super) fn written(
     let mut seen: HashSet<usize> = waiting.iter().copied().collect();
     let mut reachable: Vec<Mfa> = Vec::new();
     while let Some(it) = waiting.pop().and_then(|it| facts.functions.get(it)) {
-        for target in targets(&facts, it) {
+        for (_, target) in targets(&facts, it) {
             if target.module == facts.module {
                 let own = of(&target.function, target.arity);
                 waiting.extend(own.filter(|it| seen.insert(*it)));
@@ -70,12 +70,13 @@ pub(super) fn written(
     })
 }
 
+/// Whom a function calls or makes a fun of.
 pub(super) fn targets<'f>(
     facts: &'f Facts,
     it: &'f FunctionFacts,
-) -> impl Iterator<Item = &'f Mfa> {
+) -> impl Iterator<Item = (How, &'f Mfa)> {
     let calls = it.calls.iter().filter(|it| it.how != How::Bif);
-    calls.filter_map(|it| facts.targets.get(usize::try_from(it.to).ok()?))
+    calls.filter_map(|it| Some((it.how, facts.targets.get(usize::try_from(it.to).ok()?)?)))
 }
 
 #[cfg(test)]

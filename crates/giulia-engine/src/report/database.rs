@@ -352,6 +352,17 @@ mod tests {
         assert!((first.share - 100.0 / 120.0).abs() < 1e-9 && (it.executing - 0.012).abs() < 1e-9);
     }
 
+    /// Also where the statement is not among those that are told one by one.
+    #[test]
+    fn a_lost_statement_makes_the_account_incomplete() {
+        let with = |lost| {
+            let counted = DatabaseCounted { lost, ..DatabaseCounted::default() };
+            let counted = record(0, 11_000, DatabaseEvent::Counted(Box::new(counted)));
+            folded(vec![began(1000), counted], &[]).complete
+        };
+        assert!(with(0) && !with(1));
+    }
+
     #[test]
     fn a_reset_is_a_gap_that_is_in_no_rate_and_never_a_smaller_figure() {
         let it = folded(

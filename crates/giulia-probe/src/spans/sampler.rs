@@ -72,6 +72,9 @@ pub struct SpanSample {
     pub boundaries: u64,
     /// Processes that were followed.
     pub followed: Vec<Pid>,
+    /// Those did more than a round holds before anybody was seen to call: they are not followed any
+    /// more, and what they rest on themselves is not seen.
+    pub servers_unseen: bool,
     /// How long it took.
     pub window: Duration,
     /// How much of that nothing was armed, so that the rest was not too much.
@@ -85,7 +88,7 @@ pub struct SpanSample {
 /// On the node at a time: some 200 bytes each, so 2 MB, and 200 to 1,000 calls.
 const MESSAGES_MAX: usize = 10_000;
 
-/// In the first round, which learns how large they are.
+/// In the first round, which learns who serves, and in those that hold the least.
 const FIRST_MESSAGES_MAX: usize = 1_000;
 
 /// As much as a tracing may hold; a large message counts as 64 KB although it is not kept.
@@ -156,7 +159,7 @@ pub async fn sample_spans(
         watched: Duration::ZERO,
         found: SpanSample::default(),
         is_provisional: false,
-        is_drowned: false,
+        messages_max: MESSAGES_MAX,
         without_calls: 0,
     };
     tokio::pin!(stop);
@@ -220,9 +223,8 @@ struct Sampler<'a> {
     found: SpanSample,
     /// What was found was seen before all that serve were followed.
     is_provisional: bool,
-    /// Those that serve did more than a round holds before anybody was seen to call: they are not
-    /// followed any more, and what they rest on themselves is not seen.
-    is_drowned: bool,
+    /// What a round may hold; half as much after one whose messages took more memory than they may.
+    messages_max: usize,
     /// Rounds in a row that brought no call.
     without_calls: u32,
 }
@@ -251,7 +253,8 @@ impl Sampler<'_> {
         stop: &mut (impl Future<Output = ()> + Unpin),
     ) -> Result<bool, Error> {
         self.found.rounds += 1;
-        let messages_max = if self.found.rounds == 1 { FIRST_MESSAGES_MAX } else { MESSAGES_MAX };
+        let messages_max =
+            if self.found.rounds == 1 { FIRST_MESSAGES_MAX } else { self.messages_max };
         let sink =
             SinkLimits { messages_max, bytes_max: BYTES_MAX, message_bytes_max: MESSAGE_BYTES_MAX };
         let name = format!("spans of {}", self.options.function);
@@ -300,7 +303,7 @@ impl Sampler<'_> {
         }
         self.found.boundaries = armed;
         let followed = self.found.followed.clone();
-        if !followed.is_empty() && !self.is_drowned {
+        if !followed.is_empty() && !self.found.servers_unseen {
             tracing.flags(Whom::Pids(&followed), &SERVING).await?;
         }
         let tracer = (!tracing.is_isolated()).then(|| Term::Pid(tracing.sink().clone()));
@@ -339,6 +342,9 @@ impl Sampler<'_> {
             match &seen.ended {
                 Some(SinkEnd::Full) => return Ok(true),
                 Some(end) => {
+                    if *end == SinkEnd::Killed {
+                        self.messages_max = (self.messages_max / 2).max(FIRST_MESSAGES_MAX);
+                    }
                     note(
                         &mut self.found.notes,
                         format!("the sample of one round was lost: {end:?}"),
@@ -354,7 +360,7 @@ impl Sampler<'_> {
     async fn look(&mut self, tracing: &Tracing, seen: &mut Seen) -> Result<(), Error> {
         let function = &self.options.function;
         seen.spans = spans(&seen.messages, function, &self.found.names);
-        if self.is_drowned {
+        if self.found.servers_unseen {
             return Ok(());
         }
         let new = self.servers(&seen.spans).await;
@@ -424,12 +430,12 @@ impl Sampler<'_> {
         self.found.cycles.extend(cycles(&seen.messages, &self.options.function, &self.found.names));
         // A round that fills up with what servers do before anybody calls brings no call: what an
         // earlier one saw stays.
-        let is_settled = !self.is_drowned
+        let is_settled = !self.found.servers_unseen
             && (seen.settled() > 0 || (seen.followed_since_us == 0 && !self.is_provisional));
         let is_lost = self.is_provisional && seen.spans.is_empty() && seen.ended.is_some();
         self.without_calls = if is_lost { self.without_calls + 1 } else { 0 };
         if self.without_calls == WITHOUT_CALLS_MAX {
-            self.is_drowned = true;
+            self.found.servers_unseen = true;
             let text = "those that serve do so much that no call is seen beside them: what they rest \
                         on themselves is not told";
             note(&mut self.found.notes, text.to_owned());

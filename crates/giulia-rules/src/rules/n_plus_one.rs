@@ -8,6 +8,7 @@ use crate::{
     Missing, Picture, Rule, Threshold,
     figures::{of_each, of_samples},
     judge::plain,
+    predict::as_f64,
 };
 
 /// The rule.
@@ -15,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
     id: "n_plus_one",
     title: "One call asks another machine many times",
     page: include_str!("../../../../docs/rules/n_plus_one.md"),
-    thresholds: &[&SHARE_MIN, &CALLER_MIN, &TIMES_MIN],
+    thresholds: &[&SHARE_MIN, &CALLER_MIN, &TIMES_MIN, &STACKS_MIN],
     judge,
 };
 
@@ -39,6 +40,13 @@ static TIMES_MIN: Threshold = Threshold {
              five one query in place of them saves less than four round trips",
 };
 
+static STACKS_MIN: Threshold = Threshold {
+    name: "stacks that show who stands behind a loop of a library",
+    value: 5.0,
+    unit: "stacks",
+    source: "of five that agree, one who makes half of the calls is missing once in 32",
+};
+
 /// What calls a server for each message: a loop, and no function that asks many times.
 const BEHAVIOURS: [&str; 4] = ["gen_server", "gen_statem", "gen_event", "proc_lib"];
 
@@ -50,8 +58,18 @@ pub fn asks_elsewhere(inner: &Explain) -> Option<(&str, f64)> {
 }
 
 /// The function that makes nearly all calls of another, with its share of them.
-pub fn only_caller(inner: &Explain) -> Option<(Mfa, f64)> {
+pub fn calls_nearly_all(inner: &Explain) -> Option<(Mfa, f64)> {
     inner.only_caller(CALLER_MIN.value)
+}
+
+/// Whether a function calls a server for each message: it is nobody's loop over many things.
+pub fn is_behaviour(caller: &Mfa) -> bool {
+    BEHAVIOURS.contains(&caller.module.as_str())
+}
+
+/// Whether enough stacks show who stands behind the loop of a library that calls a function.
+pub fn shows_behind(inner: &Explain) -> bool {
+    inner.behind_caller().is_some_and(|it| as_f64(it.2) >= STACKS_MIN.value)
 }
 
 fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
@@ -77,8 +95,16 @@ fn one(picture: &Picture, inner: &Explain) -> Result<Option<Finding>, Missing> {
         Ok(None)
     };
     let Some((peer, _)) = asks_elsewhere(inner) else { return unknown() };
-    let Some((outer, by_it)) = only_caller(inner) else { return unknown() };
-    if BEHAVIOURS.contains(&outer.module.as_str()) {
+    if let Some((_, _, n_stacks)) = inner.behind_caller()
+        && (!shows_behind(inner) || calls_nearly_all(inner).is_none())
+    {
+        let what = format!("who has {} called", inner.function);
+        let why =
+            format!("the {n_stacks} stacks that show somebody do not tell whose most calls are");
+        return Err(stacks(picture, what, &why));
+    }
+    let Some((outer, by_it)) = calls_nearly_all(inner) else { return unknown() };
+    if is_behaviour(&outer) {
         return Ok(None);
     }
     let (inner_rate, window_ms) = counted(picture, &inner.function)?;
@@ -183,8 +209,7 @@ fn found(picture: &Picture, inner: &Explain, peer: &str, calls: &Calls<'_>) -> F
 
 /// The loop of a library that it is called from, where stacks told who is behind it.
 fn library(inner: &Explain) -> Option<Mfa> {
-    let caller = inner.callers.first()?.function.as_ref()?.written_in();
-    inner.through(&caller).map(|_| caller)
+    inner.behind_caller().and_then(|_| inner.caller())
 }
 
 fn through(inner: &Explain) -> String {
@@ -241,6 +266,34 @@ mod tests {
         assert_eq!(said.culprits[0].name, "shop:order/1");
         let by = said.evidence.iter().find(|it| it.source == Source::Stacks).unwrap();
         assert!(by.figure.ends_with("through lists:map/2"), "{}", by.figure);
+    }
+
+    /// The first of five elements is called from the front door.
+    #[test]
+    fn a_loop_and_its_front_door_are_one_caller() {
+        let [front, inside] = ["map", "map_1"].map(|it| Mfa::new("lists", it, 2));
+        let mut picture = with(5.0, &[]);
+        let inner = &mut picture.explains.as_mut().unwrap()[0];
+        let by = |it: &Mfa, calls| Caller { function: Some(it.clone()), calls };
+        inner.callers = vec![by(&inside, 159), by(&front, 41)];
+        inner.entered_by = vec![front.clone()];
+        let behind =
+            |it: &Mfa, function, samples| Behind { through: it.clone(), function, samples };
+        inner.behind = vec![behind(&front, order(), 3), behind(&inside, order(), 2)];
+        check(&RULE, &picture, FindingOutcome::Found);
+        let told = |picture: &Picture| says(&RULE, picture).outcome;
+        let mut few = picture.clone();
+        few.explains.as_mut().unwrap()[0].behind[1].samples = 1;
+        assert_eq!(told(&few), FindingOutcome::NotEnoughSeen);
+        let mut mixed = picture.clone();
+        let cart = Mfa::new("shop", "cart", 1);
+        mixed.explains.as_mut().unwrap()[0].behind.push(behind(&inside, cart.clone(), 2));
+        assert_eq!(told(&mixed), FindingOutcome::NotEnoughSeen);
+        // Who stands behind another loop of that module makes none of these calls.
+        let foreach = Mfa::new("lists", "foreach", 2);
+        let inner = &mut picture.explains.as_mut().unwrap()[0];
+        inner.behind.push(behind(&foreach, cart, 100));
+        check(&RULE, &picture, FindingOutcome::Found);
     }
 
     #[test]

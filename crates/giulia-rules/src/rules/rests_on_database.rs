@@ -1,13 +1,13 @@
 //! `rests_on_database`: a function asks another machine for what hardly changes.
 
 use giulia_model::{
-    Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Gain, Metric, RestsOn, Severity,
-    Source, Stability,
+    Culprit, Effort, Evidence, Explain, ExplainVerdict, Finding, Gain, Metric, RestsOn,
+    RestsOnKind, Severity, Source, Stability,
 };
 
 use crate::{
     Missing, Picture, Rule, Threshold,
-    figures::of_samples,
+    figures::{of_samples, percent},
     predict::{CacheGain, as_f64, cache},
     table,
     witness::database_functions,
@@ -18,7 +18,15 @@ pub(super) static RULE: Rule = Rule {
     id: "rests_on_database",
     title: "A function asks another machine for what hardly changes",
     page: include_str!("../../../../docs/rules/rests_on_database.md"),
-    thresholds: &[&SHARE_MIN, &CHANGED_MAX, &HITS_MIN, &WAITED_MIN, &WAITED_WARNING, &REPEATED_MIN],
+    thresholds: &[
+        &SHARE_MIN,
+        &BUSY_MAX,
+        &CHANGED_MAX,
+        &HITS_MIN,
+        &WAITED_MIN,
+        &WAITED_WARNING,
+        &REPEATED_MIN,
+    ],
     judge,
 };
 
@@ -27,6 +35,13 @@ static SHARE_MIN: Threshold = Threshold {
     value: 0.5,
     unit: "share",
     source: "below it something else is the larger part, and a cache would leave that",
+};
+static BUSY_MAX: Threshold = Threshold {
+    name: "share of their time that schedulers work",
+    value: 0.9,
+    unit: "share",
+    source: "our choice: from there on who is asked waits for a scheduler nine times of ten, and \
+             so does whoever asks",
 };
 static CHANGED_MAX: Threshold = Threshold {
     name: "share of the repeated calls whose result had changed",
@@ -77,6 +92,11 @@ fn one(picture: &Picture, it: &Explain) -> Option<Finding> {
         let ask = format!("giulia explain {} '{}' --for 30s", picture.node, it.function);
         return Some(Finding::not_enough(title, why, Some(ask)));
     }
+    if let Some(why) = hidden(picture, it) {
+        let title = format!("What {} rests on", it.function);
+        let ask = format!("giulia explain {} '{}' --for 30s", picture.node, it.function);
+        return Some(Finding::not_enough(title, why, Some(ask)));
+    }
     let (place, share) = elsewhere(it)?;
     if it.verdict != ExplainVerdict::Rests || share < SHARE_MIN.value {
         return None;
@@ -90,6 +110,31 @@ fn one(picture: &Picture, it: &Explain) -> Option<Finding> {
         }
     };
     Some(concluded(picture, it, &Case { place, share, rate, sample }))
+}
+
+/// Why what processes of this node do for a function may be another machine's work all the same.
+fn hidden(picture: &Picture, it: &Explain) -> Option<String> {
+    let far = elsewhere(it).map_or(0.0, |it| it.1);
+    let serving = it.rests_on.iter().filter(|it| it.kind == RestsOnKind::Process);
+    let served: f64 = serving.clone().map(|it| it.share_of_time).sum();
+    if far >= SHARE_MIN.value || far + served < SHARE_MIN.value {
+        return None;
+    }
+    let names: Vec<&str> = serving.take(2).map(|it| it.name.as_str()).collect();
+    let utilisation = picture.report.schedulers.as_ref().and_then(|it| it.utilisation);
+    let busy = utilisation.map_or(0.0, |it| it.median);
+    let why = if far > 0.0 && busy >= BUSY_MAX.value {
+        format!(
+            "schedulers work for {} of theirs, so that is also waiting for them, and not told from \
+             waiting for the other machine behind",
+            percent(busy)
+        )
+    } else if it.sample.servers_unseen {
+        "those do so much that what they rest on themselves was not seen".to_owned()
+    } else {
+        return None;
+    };
+    Some(format!("{} of its time waits for {}: {why}", percent(served), names.join(" and ")))
 }
 
 /// What is known of one function.
@@ -290,7 +335,7 @@ fn risks(sample: &Stability) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use giulia_model::{FindingOutcome, RestsOnKind};
+    use giulia_model::{FindingOutcome, SchedulersOver, Spread};
 
     use super::*;
     use crate::example::{check, explained, healthy, lookup, says, traced, witnessed};
@@ -346,6 +391,40 @@ mod tests {
         let mut found = with(126.0, 2_000.0);
         found.unexplained = some.unexplained;
         check(&RULE, &found, FindingOutcome::Found);
+    }
+
+    /// A pool that is waited for has its connections at the database.
+    #[test]
+    fn silent_about_what_saturated_processes_rest_on() {
+        let mut picture = with(1_200.0, 20_000.0);
+        let served = |share_of_time| RestsOn {
+            kind: RestsOnKind::Process,
+            name: "shop_pool".to_owned(),
+            share_of_time,
+            ..RestsOn::default()
+        };
+        let explain = &mut picture.explains.as_mut().unwrap()[0];
+        explain.rests_on[0].share_of_time = 0.2;
+        explain.rests_on.insert(0, served(0.75));
+        check(&RULE, &picture, FindingOutcome::Clear);
+        let mut unseen = picture.clone();
+        unseen.explains.as_mut().unwrap()[0].sample.servers_unseen = true;
+        assert!(says(&RULE, &unseen).why.contains("was not seen"));
+        assert_eq!(says(&RULE, &unseen).outcome, FindingOutcome::NotEnoughSeen);
+        let busy = Spread { min: 0.9, median: 0.9, max: 0.9 };
+        picture.report.schedulers =
+            Some(SchedulersOver { utilisation: Some(busy), ..SchedulersOver::default() });
+        let said = says(&RULE, &picture);
+        assert_eq!(said.outcome, FindingOutcome::NotEnoughSeen);
+        assert!(said.why.starts_with("75 % of its time waits for shop_pool"), "{}", said.why);
+        // Its own work is no queue, and half of the time at the database is enough.
+        let explain = &mut picture.explains.as_mut().unwrap()[0];
+        explain.rests_on[0] = RestsOn { kind: RestsOnKind::OwnCode, ..served(0.75) };
+        check(&RULE, &picture, FindingOutcome::Clear);
+        let explain = &mut picture.explains.as_mut().unwrap()[0];
+        explain.rests_on[0] = served(0.45);
+        explain.rests_on[1].share_of_time = 0.5;
+        check(&RULE, &picture, FindingOutcome::Found);
     }
 
     #[test]

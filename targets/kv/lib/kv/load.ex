@@ -11,7 +11,7 @@ defmodule KV.Load do
   those before; one that has to wait for its worker counts from when it was due.
   """
 
-  alias KV.Load.{Histogram, Options, Tally, Worker}
+  alias KV.Load.{Histogram, Options, Stopwatch, Tally, Worker}
 
   # The workers are spawned and their first use of each module is over when the load begins.
   @lead_ms 100
@@ -99,8 +99,13 @@ defmodule KV.Load do
       p95_us: quantile.(0.95),
       p99_us: quantile.(0.99),
       max_us: us(max_ns)
-    ]
+    ] ++ lookups(plan.lookups)
   end
+
+  defp lookups(nil), do: []
+
+  defp lookups(stopwatch),
+    do: [lookup_mean_us: Float.round(Stopwatch.mean_ns(stopwatch) / 1000, 3)]
 
   defp text(result) do
     get = &Keyword.fetch!(result, &1)

@@ -4,7 +4,7 @@ defmodule KV.LoadTest do
 
   alias KV.Load.{Histogram, Options}
 
-  @quiet [:seconds, :concurrency, :buckets, :keys, :reads, :rate, :seed, :each]
+  @quiet [:seconds, :concurrency, :buckets, :keys, :reads, :rate, :seed, :each, :lookups]
 
   defp run(words) do
     {:ok, options} = Options.parse(words)
@@ -30,6 +30,15 @@ defmodule KV.LoadTest do
     assert result.not_begun == 0
     # Never before the last arrival was due; how long after is the machine's affair.
     assert result.seconds > 0.9
+  end
+
+  test "lookups are timed where somebody asks for it" do
+    words = ~w(seconds=1 concurrency=1 buckets=1 keys=1 reads=100)
+    timed = run(words ++ ["lookups=1"])
+    assert timed.lookup_mean_us > 0.0
+    # A part of each operation, which reads its bucket too.
+    assert timed.lookup_mean_us < 1.0e6 / timed.operations_per_second
+    refute Map.has_key?(run(words), :lookup_mean_us)
   end
 
   test "the same seed does the same operations" do

@@ -22,7 +22,7 @@ defmodule Nexus.Pathology do
 
   defp suffer(:mailbox_leak), do: send(__MODULE__.Mailbox, {:request, System.monotonic_time()})
   defp suffer(:binary_leak), do: GenServer.cast(__MODULE__, :keep)
-  defp suffer(:process_leak), do: spawn(fn -> Process.sleep(:infinity) end)
+  defp suffer(:process_leak), do: spawn(&read_selectively/0)
   defp suffer(:atom_growth), do: String.to_atom("request #{System.unique_integer([:positive])}")
   defp suffer(:n_plus_one), do: :ok
   defp suffer(:slow_registry), do: :ok

@@ -11,7 +11,8 @@ defmodule KV.Load.Options do
     reads: {90, 0, 100},
     rate: {0, 0, 1_000_000},
     seed: {1, 0, 1_000_000_000},
-    each: {0, 0, 1}
+    each: {0, 0, 1},
+    lookups: {0, 0, 1}
   ]
   @values_max 10_000_000
 

@@ -1,12 +1,25 @@
 defmodule KV.Load.Worker do
   @moduledoc "One client: does operations one after the other until the load is over."
 
-  alias KV.Load.{Histogram, Tally}
+  alias KV.Load.{Histogram, Stopwatch, Tally}
+
+  # Not one more call on the way of each operation where nobody asked for it.
+  @compile {:inline, lookup: 2}
 
   # What is due at the very end may begin this much later, as timers do; more is a backlog.
   @late_ns 100_000_000
 
-  defstruct [:options, :registry, :tally, :latency, :draws, :start_ns, :until_ns, :arrivals]
+  defstruct [
+    :options,
+    :registry,
+    :tally,
+    :latency,
+    :lookups,
+    :draws,
+    :start_ns,
+    :until_ns,
+    :arrivals
+  ]
 
   @doc "What all workers share; the figures are in counters, so that nobody waits for a reader."
   def plan(options, registry, start_ns) do
@@ -15,6 +28,7 @@ defmodule KV.Load.Worker do
       registry: registry,
       tally: Tally.new(),
       latency: Histogram.new(),
+      lookups: if(options.lookups == 1, do: Stopwatch.new()),
       # One draw decides bucket, key and kind.
       draws: options.buckets * options.keys * 100,
       start_ns: start_ns,
@@ -90,7 +104,7 @@ defmodule KV.Load.Worker do
   end
 
   defp read(plan, name, key) do
-    case KV.Registry.lookup(plan.registry, name) do
+    case lookup(plan, name) do
       {:ok, bucket} -> KV.Bucket.get(bucket, key)
       :error -> Tally.add(plan.tally, :misses)
     end
@@ -101,13 +115,18 @@ defmodule KV.Load.Worker do
   defp write(plan, name, key, value) do
     KV.Registry.create(plan.registry, name)
 
-    case KV.Registry.lookup(plan.registry, name) do
+    case lookup(plan, name) do
       {:ok, bucket} -> KV.Bucket.put(bucket, key, value)
       :error -> Tally.add(plan.tally, :misses)
     end
 
     Tally.add(plan.tally, :writes)
   end
+
+  defp lookup(%{lookups: nil} = plan, name), do: KV.Registry.lookup(plan.registry, name)
+
+  defp lookup(plan, name),
+    do: Stopwatch.time(plan.lookups, fn -> KV.Registry.lookup(plan.registry, name) end)
 
   defp now_ns, do: System.monotonic_time(:nanosecond)
 end

@@ -115,7 +115,7 @@ pub(super) fn run(options: &Options) -> Result<()> {
             told.wrong.len(),
             told.all,
             options.runs,
-            TRUTH.len() * 2
+            chosen(options).count() * 2
         );
         wrong += told.wrong.len();
         all += told.all;
@@ -137,7 +137,7 @@ fn on(options: &Options, otp: &Otp) -> Result<Told> {
     let mut told = Told::default();
     // All of them before any again: a run that is cut short has seen each as often.
     for run in 1..=options.runs {
-        for (base, truth) in TRUTH.iter().filter(|it| options.is_chosen(it.0)) {
+        for (base, truth) in chosen(options) {
             for name in [(*base).to_owned(), format!("{base}_t")] {
                 let wanted = if run % BESIDE_ALL == 1 { "all" } else { name.as_str() };
                 node.eval(&format!("kit_rests:only({wanted})"));
@@ -171,6 +171,10 @@ fn on(options: &Options, otp: &Otp) -> Result<Told> {
         told.wrong.push("a loop was not refused".to_owned());
     }
     Ok(told)
+}
+
+fn chosen(options: &Options) -> impl Iterator<Item = &'static (&'static str, &'static [Rests])> {
+    TRUTH.iter().filter(|it| options.is_chosen(it.0))
 }
 
 /// One that is asked, and one that it asks.

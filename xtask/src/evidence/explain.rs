@@ -174,7 +174,7 @@ fn on(options: &Options, otp: &Otp) -> Result<Told> {
 }
 
 fn chosen(options: &Options) -> impl Iterator<Item = &'static (&'static str, &'static [Rests])> {
-    TRUTH.iter().filter(|it| options.is_chosen(it.0))
+    TRUTH.iter().filter(move |it| options.is_chosen(it.0))
 }
 
 /// One that is asked, and one that it asks.

@@ -335,7 +335,7 @@ impl Examiner<'_> {
     async fn behind(&mut self, seen: &mut Explain, library: Mfa, suspects: &mut Suspects) {
         seen.entered_by = self.entries(library).await;
         seen.behind = suspects.behind(&seen.function);
-        if !shows_behind(seen) && suspects.may_look_behind() {
+        while !shows_behind(seen) && suspects.may_look_behind() {
             self.stacks(suspects, (BEHIND, BEHIND_HZ)).await;
             seen.behind = suspects.behind(&seen.function);
         }

@@ -333,29 +333,34 @@ impl Examiner<'_> {
 
     /// Who has it called by a loop of a library.
     async fn behind(&mut self, seen: &mut Explain, library: Mfa, suspects: &mut Suspects) {
-        seen.entered_by = self.entries(library).await;
         seen.behind = suspects.behind(&seen.function);
-        while !shows_behind(seen) && suspects.may_look_behind() {
+        loop {
+            if suspects::is_entered(seen, &library) {
+                seen.entered_by = self.entries(&library).await;
+            }
+            if shows_behind(seen) || !suspects.may_look_behind() {
+                return;
+            }
             self.stacks(suspects, (BEHIND, BEHIND_HZ)).await;
             seen.behind = suspects.behind(&seen.function);
         }
     }
 
-    async fn entries(&mut self, library: Mfa) -> Vec<Mfa> {
-        if let Some(known) = self.entries.get(&library) {
+    async fn entries(&mut self, library: &Mfa) -> Vec<Mfa> {
+        if let Some(known) = self.entries.get(library) {
             return known.clone();
         }
         let what = format!("how {library} is entered");
         let Some(bounds) = self.bounds(&what, Duration::ZERO) else { return Vec::new() };
         let attempt = Attempt { bounds: &bounds, ..self.attempt };
-        let found = match explain::entries(self.node, &library, attempt).await {
+        let found = match explain::entries(self.node, library, attempt).await {
             Ok(found) => found,
             Err(error) => {
                 self.failed(&what, &error);
                 Vec::new()
             }
         };
-        self.entries.insert(library, found.clone());
+        self.entries.insert(library.clone(), found.clone());
         found
     }
 

@@ -25,7 +25,7 @@ mod zoo;
 
 pub(crate) use cleanup::hold;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -129,6 +129,13 @@ pub(crate) fn run(name: &str, options: &Options) -> Result<()> {
 pub(crate) fn verdict(is_met: bool, text: &str) -> Result<()> {
     println!("verdict: {} {text}", if is_met { "MET" } else { "NOT MET" });
     if is_met { Ok(()) } else { bail!("the claim does not hold") }
+}
+
+/// The figures of a load by name, from the last line of what it said.
+pub(crate) fn named(said: &str) -> BTreeMap<String, f64> {
+    let last = said.lines().rev().find(|it| it.contains('=')).unwrap_or_default();
+    let pairs = last.split_whitespace().filter_map(|it| it.split_once('='));
+    pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect()
 }
 
 /// The middle and the largest of some figures.

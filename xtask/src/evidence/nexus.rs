@@ -2,7 +2,7 @@
 //! against two other ways to know them, and what its registry rests on.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     process::{Command, Stdio},
 };
 
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use giulia_testkit::{Nexus, Otp};
 use serde_json::Value;
 
-use super::{Options, verdict};
+use super::{Options, named, verdict};
 
 const GET: &str = "Nexus.Registry.TableRegistry.get/1";
 
@@ -119,12 +119,9 @@ impl Seen {
 }
 
 /// The last line of a load, by name.
-fn figures(nexus: &Nexus, args: &[&str]) -> Result<HashMap<String, f64>> {
+fn figures(nexus: &Nexus, args: &[&str]) -> Result<BTreeMap<String, f64>> {
     let said = nexus.script(args);
-    let last = said.data.lines().last().unwrap_or_default();
-    let pairs = last.split(' ').filter_map(|it| it.split_once('='));
-    let figures: HashMap<String, f64> =
-        pairs.filter_map(|(name, it)| Some((name.to_owned(), it.parse().ok()?))).collect();
+    let figures = named(&said.data);
     ensure!(figures.contains_key("errors"), "scripts/nexus {args:?}: {}{}", said.data, said.talk);
     Ok(figures)
 }

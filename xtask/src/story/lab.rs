@@ -10,11 +10,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{Options, Told};
+use crate::evidence::named;
 
 pub(super) const NEXUS: &str = "nexus@127.0.0.1";
 pub(super) const KV: &str = "kv@127.0.0.1";
@@ -210,9 +211,9 @@ impl Drop for Load {
 
 fn figures(path: &PathBuf) -> Result<Figures> {
     let text = fs::read_to_string(path)?;
-    let last = text.lines().rev().find(|it| it.contains('=')).context("a load said nothing")?;
-    let pairs = last.split_whitespace().filter_map(|it| it.split_once('='));
-    Ok(pairs.filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?))).collect())
+    let figures = named(&text);
+    ensure!(!figures.is_empty(), "a load said nothing: {text}");
+    Ok(figures)
 }
 
 fn succeed(command: &mut Command) -> Result<()> {

@@ -46,7 +46,7 @@ fn painted(
     let mut painter = Painter::new(&stored.session);
     report::each(&store, &stored.session.name, kinds, |at_ms, told| painter.told(at_ms, told))?;
     for (at_ms, it) in answers {
-        painter.told(*at_ms, &Ok(Told::Answer(Box::new(it.clone()))));
+        painter.answered(*at_ms, it);
     }
     Ok(painter.finish(stored.session, stored.running))
 }
@@ -86,12 +86,18 @@ impl Painter {
 
     /// The next record.
     pub(crate) fn told(&mut self, at_ms: u64, told: &Result<Told, NotSeen>) {
-        self.report.told(at_ms, told);
         match told {
+            Ok(Told::Answer(answer)) => return self.answered(at_ms, answer),
             Ok(Told::Tick(seen)) => self.parts.tick(at_ms, (**seen).clone()),
-            Ok(Told::Answer(answer)) => self.parts.answer((**answer).clone()),
             Ok(Told::Mark(_) | Told::Calls(_) | Told::Database(_)) | Err(_) => {}
         }
+        self.report.told(at_ms, told);
+    }
+
+    /// An answer, recorded or not yet.
+    fn answered(&mut self, at_ms: u64, answer: &Answer) {
+        self.report.answer(at_ms, answer);
+        self.parts.answer(answer.clone());
     }
 
     pub(crate) fn finish(self, session: Session, running: bool) -> Picture {

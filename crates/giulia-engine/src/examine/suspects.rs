@@ -270,6 +270,15 @@ pub(super) fn library(seen: &Explain) -> Option<Mfa> {
     seen.caller().filter(|it| is_library(&it.module) && !is_behaviour(it))
 }
 
+/// Whether another function of the library's module calls too, so that it may be a way into its
+/// loop: the bytecode of the node says so, which is some hundred kilobytes, and is read for nothing
+/// else.
+pub(super) fn is_entered(seen: &Explain, library: &Mfa) -> bool {
+    let callers = seen.callers.iter().filter_map(|it| it.function.as_ref());
+    let mut all = callers.chain(seen.behind.iter().map(|it| &it.through)).map(Mfa::written_in);
+    all.any(|it| it.module == library.module && it != *library)
+}
+
 /// The first of each ranking, by pid: binaries, mailbox, memory, reductions.
 fn in_depth(last: &Snapshot, seen: &Picture) -> Vec<String> {
     let mut pids = Vec::new();
@@ -413,6 +422,8 @@ mod tests {
         assert!((0..LOOKS_BEHIND_MAX).all(|_| it.may_look_behind()) && !it.may_look_behind());
         it.stacks(&Flame { stacks, ..Flame::default() });
         seen.behind = it.behind(&query);
+        assert!(!is_entered(&seen, &Mfa::new("Elixir.Enum", "map", 2)));
+        assert!(is_entered(&seen, &Mfa::new("Elixir.Enum", "map_list", 2)));
         let told: Vec<(String, u64)> =
             seen.behind.iter().map(|it| (it.function.to_string(), it.samples)).collect();
         let of = |name: &str, samples| (name.to_owned(), samples);

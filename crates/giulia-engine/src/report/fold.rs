@@ -152,7 +152,8 @@ impl Fold {
         self.calls.record(record);
     }
 
-    fn answer(&mut self, at_ms: u64, answer: &Answer) {
+    /// What somebody asked beside the ticks.
+    pub(crate) fn answer(&mut self, at_ms: u64, answer: &Answer) {
         self.window.elapsed_ms = self.window.elapsed_ms.max(at_ms);
         if let Answer::Trace(it) = answer {
             let window_ms = it.nodes.iter().map(|it| it.window_ms).fold(0.0, f64::max);

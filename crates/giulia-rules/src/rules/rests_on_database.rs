@@ -86,13 +86,12 @@ fn judge(picture: &Picture) -> Result<Vec<Finding>, Missing> {
 
 /// None for a function that does not go to another machine.
 fn one(picture: &Picture, it: &Explain) -> Option<Finding> {
-    if it.verdict == ExplainVerdict::NotEnoughSeen {
-        let why = it.why.clone().unwrap_or_else(|| "too few calls were seen".to_owned());
-        let title = format!("What {} rests on", it.function);
-        let ask = format!("giulia explain {} '{}' --for 30s", picture.node, it.function);
-        return Some(Finding::not_enough(title, why, Some(ask)));
-    }
-    if let Some(why) = hidden(picture, it) {
+    let unseen = if it.verdict == ExplainVerdict::NotEnoughSeen {
+        Some(it.why.clone().unwrap_or_else(|| "too few calls were seen".to_owned()))
+    } else {
+        hidden(picture, it)
+    };
+    if let Some(why) = unseen {
         let title = format!("What {} rests on", it.function);
         let ask = format!("giulia explain {} '{}' --for 30s", picture.node, it.function);
         return Some(Finding::not_enough(title, why, Some(ask)));

@@ -337,7 +337,8 @@ pub struct Cycles {
 pub struct ReadPrice {
     /// One after the other.
     pub often_us: f64,
-    /// Once in a while, when other work has used the caches of the processor meanwhile.
+    /// Once in a while, when other work has used the caches of the processor meanwhile, with the
+    /// call around it.
     pub seldom_us: f64,
 }
 

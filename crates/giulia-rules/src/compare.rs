@@ -7,11 +7,7 @@ use giulia_model::{
     Gain, Metric, Mfa, RestsOnKind, Score, Scored,
 };
 
-use crate::{
-    Missing, Picture, judge,
-    predict::{as_f64, read_s},
-    table,
-};
+use crate::{Missing, Picture, judge, predict::as_f64, table};
 
 /// Functions and servers of which figures are compared.
 const ROWS_MAX: usize = 20;
@@ -292,19 +288,15 @@ fn measured(it: &Picture, gain: &Gain) -> Result<(f64, f64), Missing> {
 /// How long a call takes that waits for nobody: its own time, by counters of the VM, which see what
 /// is too short for a trace. What counting adds to it is taken out and is what remains unknown.
 fn own_us(it: &Picture, explain: &Explain) -> Option<(f64, f64)> {
-    /// Own time of a function that does next to nothing, in a loop and once in a while, in
-    /// microseconds (`docs/evidence/06-findings.md`): what counting adds, known to about a half.
-    const COUNTING_US: (f64, f64) = (0.17, 1.0);
+    /// What counting adds to a call, in microseconds, and how well that is known: by a load with a
+    /// stopwatch, from 500 to 400,000 calls a second (`docs/evidence/06-findings.md`).
+    const COUNTING_US: (f64, f64) = (0.15, 0.1);
     let waits_for_nobody =
         [RestsOnKind::EtsTable, RestsOnKind::PersistentTerm, RestsOnKind::OwnCode];
     explain.rests_on.first().filter(|it| waits_for_nobody.contains(&it.kind))?;
     let own = table::traced(it, explain)?.own.as_ref().filter(|it| it.own_time_calls > 0)?;
     let own_us = as_f64(own.own_time_us) / as_f64(own.own_time_calls);
-    let (calls_per_s, _) = it.calls_per_s(&explain.function)?;
-    let online = it.report.schedulers.as_ref().map_or(1.0, |it| as_f64(it.online));
-    let (often_s, seldom_s) = (COUNTING_US.0 / 1e6, COUNTING_US.1 / 1e6);
-    let counting_us = read_s(often_s, seldom_s, calls_per_s, online) * 1e6;
-    Some(((own_us - counting_us).max(0.0), counting_us / 2.0))
+    Some(((own_us - COUNTING_US.0).max(0.0), COUNTING_US.1))
 }
 
 fn far_share(it: &Explain) -> f64 {

@@ -152,12 +152,14 @@ pub fn throughput(callers: &Callers, processors: &Processors, after_s: f64) -> R
 }
 
 /// What a read costs whose calls come so often on each scheduler: as in a loop when little else ran
-/// since the last one, as once in a while when a millisecond of other work did.
+/// since the last one, as once in a while when milliseconds of other work did.
 pub fn read_s(often_s: f64, seldom_s: f64, calls_per_s: f64, schedulers: f64) -> f64 {
-    /// Between two reads, in seconds: what a core runs in 10 µs leaves its first caches to others
-    /// hardly at all; what it runs in 1 ms, which is how seldom the dearer one was measured, does.
-    const OFTEN_S: f64 = 1e-5;
-    const SELDOM_S: f64 = 1e-3;
+    /// Between two reads on a scheduler, in seconds. Measured: where a seldom read was priced at 4.8
+    /// µs, those of kv took 0.5 µs in a loop, 1.2 at 10,000 a second on two schedulers, 3.0 at 2,000
+    /// and 5.6 at 500 (OTP 27, `docs/evidence/06-findings.md`): a straight line from 40 µs to 2 ms,
+    /// by the logarithms of both.
+    const OFTEN_S: f64 = 40e-6;
+    const SELDOM_S: f64 = 2e-3;
     let between_s = schedulers.max(1.0) / calls_per_s.max(1e-9);
     let part = ((between_s / OFTEN_S).ln() / (SELDOM_S / OFTEN_S).ln()).clamp(0.0, 1.0);
     often_s.max(1e-9).powf(1.0 - part) * seldom_s.max(often_s).max(1e-9).powf(part)

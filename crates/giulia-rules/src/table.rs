@@ -12,7 +12,7 @@ use crate::{
 /// a small row, and 0.2 to 0.5 for copying a kilobyte out (`docs/evidence/06-findings.md`, OTP 23 to
 /// 29), with the function around it.
 const READ_US: f64 = 0.8;
-/// The function around a read: its call, a match and the result that it makes.
+/// The function around a read that is often made: its call, a match and the result that it makes.
 const FUNCTION_US: f64 = 0.1;
 /// A trace message costs the process that it is about 1 µs, and a callback makes two (beam-facts 4.4).
 const TRACED_US: f64 = 2.0;
@@ -71,9 +71,9 @@ pub(crate) fn within(gain: Gain, (likely, low, high): Range) -> Gain {
 
 fn read_us(picture: &Picture, explain: &Explain, calls_per_s: f64) -> f64 {
     let Some(price) = &explain.read_price else { return READ_US };
-    let (often_s, seldom_s) = (price.often_us / 1e6, price.seldom_us / 1e6);
+    let (often_s, seldom_s) = ((price.often_us + FUNCTION_US) / 1e6, price.seldom_us / 1e6);
     let online = picture.report.schedulers.as_ref().map_or(1.0, |it| as_f64(it.online));
-    predict::read_s(often_s, seldom_s, calls_per_s, online) * 1e6 + FUNCTION_US
+    predict::read_s(often_s, seldom_s, calls_per_s, online) * 1e6
 }
 
 fn throughput(

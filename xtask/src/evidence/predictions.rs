@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use giulia_testkit::{Nexus, Otp};
+use giulia_testkit::Nexus;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,9 +42,11 @@ const ERROR_MAX: f64 = 0.25;
 const LOAD_S: u32 = 240;
 /// Until a load is in its stride.
 const LEAD: Duration = Duration::from_secs(3);
-/// After the change the load of kv runs again so long without giulia, and tells itself how many
-/// lookups it made and how long each took.
-const TRUTH: &str = "seconds=5";
+/// Without giulia each load runs again so long before the change and after it, by turns: one and the
+/// same load of kv did 184,000 or 403,000 operations a second from one minute to the next, and what
+/// both sides of a pair have in common is no part of what a change brought.
+const TRUTH_S: &str = "3";
+const TURNS: usize = 5;
 /// What is told of each pair; memory of tables and utilisation are told by `giulia compare` too.
 const METRICS: [&str; 3] = ["calls_per_second", LATENCY, "queries_per_second"];
 const LATENCY: &str = "latency_us";
@@ -59,11 +61,32 @@ enum Pair {
     Nexus(&'static str, u32),
 }
 
-/// What a load of kv measured itself.
+/// What a load measured itself, the middle of all turns.
 struct Truth {
-    /// One an operation.
-    lookups_per_s: f64,
-    lookup_us: f64,
+    /// Operations a second after the change, of those before it.
+    faster: f64,
+    /// How long a lookup takes after the change; Nexus has no stopwatch.
+    lookup_us: Option<f64>,
+}
+
+impl Truth {
+    /// Figures of the load before and after, by name, of each turn.
+    fn of(turns: &[[BTreeMap<String, f64>; 2]]) -> Result<Self> {
+        let figure = |it: &BTreeMap<String, f64>, name: &str| {
+            it.get(name).copied().with_context(|| format!("a load told no {name}: {it:?}"))
+        };
+        let faster = |[before, after]: &[BTreeMap<String, f64>; 2]| {
+            let [before, after] = [before, after].map(|it| figure(it, "operations_per_second"));
+            Ok(after? / before?)
+        };
+        let mut faster = turns.iter().map(faster).collect::<Result<Vec<f64>>>()?;
+        let lookup = |[_, after]: &[BTreeMap<String, f64>; 2]| after.get("lookup_mean_us").copied();
+        let mut lookups: Vec<f64> = turns.iter().filter_map(lookup).collect();
+        Ok(Self {
+            faster: median_and_max(&mut faster).0,
+            lookup_us: (!lookups.is_empty()).then(|| median_and_max(&mut lookups).0),
+        })
+    }
 }
 
 /// What became of the predictions of one kind.
@@ -75,7 +98,6 @@ struct Told {
 }
 
 /// `--runs` is the number of pairs.
-#[expect(clippy::print_stdout, reason = "figures are this program's data")]
 pub(super) fn run(options: &Options) -> Result<()> {
     let otp = giulia_testkit::otp(options.otp.unwrap_or(27));
     let otp = otp.context("no such OTP here: scripts/otp-matrix 27")?;
@@ -85,39 +107,43 @@ pub(super) fn run(options: &Options) -> Result<()> {
     let after = Kv::start(otp.release, "ets_call")?;
     let mut told: BTreeMap<&str, Told> = BTreeMap::new();
     for pair in PAIRS.iter().cycle().take(wanted) {
-        let mut truth = None;
-        let compared = match pair {
+        let (sessions, turns) = match pair {
             Pair::Kv(_, words) => {
-                let sessions = [
-                    before.check(options, store.path(), words)?,
-                    after.check(options, store.path(), words)?,
-                ];
-                truth = Some(after.truth(words)?);
-                compare(options, store.path(), &sessions)?
+                let both = [&before, &after];
+                let checked = both.map(|it| it.check(options, store.path(), words));
+                (checked, by_turns(both, |it| it.load(words))?)
             }
             Pair::Nexus(_, clients) => {
-                let sessions = [
-                    nexus(options, store.path(), &otp, ("db", *clients))?,
-                    nexus(options, store.path(), &otp, ("ets", *clients))?,
-                ];
-                compare(options, store.path(), &sessions)?
+                // Fresh ones: the load inserts rows, and queries take longer the more there are.
+                let both = ["db", "ets"].map(|it| Nexus::start(&otp, it, &[]));
+                let checked =
+                    both.each_ref().map(|it| check_nexus(options, store.path(), it, *clients));
+                (checked, by_turns(both.each_ref(), |it| load_of(it, *clients))?)
             }
         };
-        let title = match pair {
-            Pair::Kv(title, _) => format!("kv, {title}"),
-            Pair::Nexus(title, _) => format!("Nexus, {title}"),
-        };
-        let rows = compared.pointer("/predictions").and_then(Value::as_array);
-        let rows: Vec<&Value> = rows.into_iter().flatten().filter(|it| is_told(it)).collect();
-        if rows.is_empty() {
-            println!("{title}: nothing was predicted");
-            told.entry(METRICS[0]).or_default().measured += 1;
-        }
-        for row in rows {
-            println!("{title}: {}", one(row, truth.as_ref(), &mut told));
-        }
+        let [first, second] = sessions;
+        let compared = compare(options, store.path(), &[first?, second?])?;
+        tell(pair, &compared, &Truth::of(&turns)?, &mut told);
     }
     conclude(told, wanted, otp.release)
+}
+
+/// Prints what became of each prediction of a pair, and counts it.
+#[expect(clippy::print_stdout, reason = "figures are this program's data")]
+fn tell(pair: &Pair, compared: &Value, truth: &Truth, told: &mut BTreeMap<&str, Told>) {
+    let title = match pair {
+        Pair::Kv(title, _) => format!("kv, {title}"),
+        Pair::Nexus(title, _) => format!("Nexus, {title}"),
+    };
+    let rows = compared.pointer("/predictions").and_then(Value::as_array);
+    let rows: Vec<&Value> = rows.into_iter().flatten().filter(|it| is_told(it)).collect();
+    if rows.is_empty() {
+        println!("{title}: nothing was predicted");
+        told.entry(METRICS[0]).or_default().measured += 1;
+    }
+    for row in rows {
+        println!("{title}: {}", one(row, truth, told));
+    }
 }
 
 fn is_told(row: &Value) -> bool {
@@ -126,7 +152,7 @@ fn is_told(row: &Value) -> bool {
 }
 
 /// One prediction as a line, counted.
-fn one(row: &Value, truth: Option<&Truth>, told: &mut BTreeMap<&str, Told>) -> String {
+fn one(row: &Value, truth: &Truth, told: &mut BTreeMap<&str, Told>) -> String {
     let text = |at: &str| row.pointer(at).and_then(Value::as_str).unwrap_or_default();
     let number = |at: &str| row.pointer(at).and_then(Value::as_f64);
     let metric = text("/gain/metric");
@@ -139,11 +165,12 @@ fn one(row: &Value, truth: Option<&Truth>, told: &mut BTreeMap<&str, Told>) -> S
     let known = METRICS.iter().find(|it| **it == metric).copied().unwrap_or_default();
     let count = told.entry(known).or_default();
     count.measured += 1;
-    let own = truth.and_then(|it| match metric {
-        "calls_per_second" => Some(it.lookups_per_s),
-        LATENCY => Some(it.lookup_us),
+    let own = match metric {
+        // `giulia compare` states the range for as much CPU time as the second session had.
+        "calls_per_second" => Some(there * truth.faster),
+        LATENCY => truth.lookup_us,
         _ => None,
-    });
+    };
     let (is_within, measured, error) = measured(row, own);
     // A range that says everything is never right.
     let is_narrow = value(high).zip(value(low)).is_none_or(|(high, low)| high <= 2.001 * low);
@@ -254,14 +281,22 @@ fn document(command: &mut Command) -> Result<Value> {
     serde_json::from_slice(&output.stdout).with_context(|| format!("{command:?} said {talk}"))
 }
 
-fn nexus(
-    options: &Options,
-    store: &Path,
-    otp: &Otp,
-    (registry, clients): (&str, u32),
-) -> Result<String> {
-    // A fresh one each time: the load inserts rows, and queries take longer the more there are.
-    let nexus = Nexus::start(otp, registry, &[]);
+/// What a load tells of itself before the change and after it, turn by turn, with nobody looking.
+fn by_turns<T: Copy>(
+    [before, after]: [T; 2],
+    load: impl Fn(T) -> Result<BTreeMap<String, f64>>,
+) -> Result<Vec<[BTreeMap<String, f64>; 2]>> {
+    (0..TURNS).map(|_| Ok([load(before)?, load(after)?])).collect()
+}
+
+fn load_of(nexus: &Nexus, clients: u32) -> Result<BTreeMap<String, f64>> {
+    let said = nexus.script(&["load", "--for", TRUTH_S, "--workers", &clients.to_string()]);
+    let figures = named(&said.data);
+    ensure!(figures.contains_key("errors"), "the load of Nexus: {}{}", said.data, said.talk);
+    Ok(figures)
+}
+
+fn check_nexus(options: &Options, store: &Path, nexus: &Nexus, clients: u32) -> Result<String> {
     let mut load = nexus.load(clients);
     thread::sleep(LEAD);
     let mut command = Command::new(&options.giulia);
@@ -321,20 +356,11 @@ impl Kv {
         session
     }
 
-    /// What the load says of itself, with nobody else looking.
-    fn truth(&self, words: &[&str]) -> Result<Truth> {
-        let mut command = self.script(&["load", TRUTH, "lookups=1"]);
+    /// What the load says of itself.
+    fn load(&self, words: &[&str]) -> Result<BTreeMap<String, f64>> {
+        let mut command = self.script(&["load", &format!("seconds={TRUTH_S}"), "lookups=1"]);
         let output = command.args(words).output().context("running a load")?;
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let figures = named(&said);
-        let figure = |name: &str| {
-            let it = figures.get(name).copied();
-            it.with_context(|| format!("the load told no {name}: {said}"))
-        };
-        Ok(Truth {
-            lookups_per_s: figure("operations_per_second")?,
-            lookup_us: figure("lookup_mean_us")?,
-        })
+        Ok(named(&String::from_utf8_lossy(&output.stdout)))
     }
 }
 

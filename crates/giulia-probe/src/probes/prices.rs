@@ -25,7 +25,9 @@ pub(crate) const PROBE: Probe =
 /// A term on a heap takes about twice its external form; a cell of a list is two words.
 const BYTES_A_CELL: u64 = 8;
 /// As much as is copied in one go of the native loop.
-const COPIED_MAX: u64 = 200_000;
+const COPIED_MAX: u64 = 100_000;
+/// All results of a loop are alive at its end: these of the largest values are 1 MB.
+const LOOKUPS_MIN: u64 = 8;
 const VALUE_MAX: u64 = 64 << 10;
 const KEY_MAX: u64 = 4 << 10;
 /// Read one by one: the median of 40 is within a tenth of that of all.
@@ -55,7 +57,7 @@ pub async fn read_price(link: &Link, key_bytes: u64, value_bytes: u64) -> Result
 
 async fn ask(link: &Link, key_bytes: u64, value_bytes: u64) -> Result<ReadPrice, Problem> {
     let cells = value_bytes / BYTES_A_CELL;
-    let lookups = (COPIED_MAX / value_bytes.max(1)).clamp(20, 500);
+    let lookups = (COPIED_MAX / value_bytes.max(1)).clamp(LOOKUPS_MIN, 500);
     let pause_ms = u64::try_from(PAUSE.as_millis()).unwrap_or(1);
     let told = [key_bytes, cells, lookups, ROUNDS, pause_ms];
     let told = told.map(|it| Term::int(i64::try_from(it).unwrap_or(i64::MAX)));

@@ -23,6 +23,8 @@ fn a_read_is_priced_as_the_node_prices_it_and_no_table_is_left() {
         let before = tables();
         let (small, large) = run(async {
             let link = attach(&node, false).await;
+            // Larger than is asked for at most.
+            read_price(&link, 1 << 20, 1 << 20).await.unwrap();
             (read_price(&link, 12, 10).await.unwrap(), read_price(&link, 12, 20_000).await.unwrap())
         });
         // The best of all is below the middle; a machine that others use makes it several times.

@@ -288,8 +288,9 @@ fn measured(it: &Picture, gain: &Gain) -> Result<(f64, f64), Missing> {
 /// How long a call takes that waits for nobody: its own time, by counters of the VM, which see what
 /// is too short for a trace. What counting adds to it is taken out and is what remains unknown.
 fn own_us(it: &Picture, explain: &Explain) -> Option<(f64, f64)> {
-    /// What counting adds to a call, in microseconds, and how well that is known: by a load with a
-    /// stopwatch, from 500 to 400,000 calls a second (`docs/evidence/06-findings.md`).
+    /// What counting adds to a call, in microseconds, and how well that is known of a frequent one, by
+    /// a load with a stopwatch on OTP 27; of seldom ones it is a quarter of the whole
+    /// (`docs/evidence/06-findings.md`).
     const COUNTING_US: (f64, f64) = (0.15, 0.1);
     let waits_for_nobody =
         [RestsOnKind::EtsTable, RestsOnKind::PersistentTerm, RestsOnKind::OwnCode];

@@ -119,7 +119,7 @@ impl Seen {
 }
 
 /// The last line of a load, by name.
-fn figures(nexus: &Nexus, args: &[&str]) -> Result<BTreeMap<String, f64>> {
+pub(super) fn figures(nexus: &Nexus, args: &[&str]) -> Result<BTreeMap<String, f64>> {
     let said = nexus.script(args);
     let figures = named(&said.data);
     ensure!(figures.contains_key("errors"), "scripts/nexus {args:?}: {}{}", said.data, said.talk);

@@ -14,7 +14,7 @@ use giulia_testkit::Nexus;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Options, median_and_max, named, verdict};
+use super::{Options, median_and_max, named, nexus::figures, verdict};
 
 /// Loads, in an order in which the first few are as different as they can be. Nexus shares its two
 /// cores with its database, and with 20 and 50 clients they are saturated.
@@ -65,6 +65,8 @@ enum Pair {
 struct Truth {
     /// Operations a second after the change, of those before it.
     faster: f64,
+    /// The same of the turn that gained least and of the one that gained most.
+    turns: (f64, f64),
     /// How long a lookup takes after the change; Nexus has no stopwatch.
     lookup_us: Option<f64>,
 }
@@ -72,18 +74,19 @@ struct Truth {
 impl Truth {
     /// Figures of the load before and after, by name, of each turn.
     fn of(turns: &[[BTreeMap<String, f64>; 2]]) -> Result<Self> {
-        let figure = |it: &BTreeMap<String, f64>, name: &str| {
-            it.get(name).copied().with_context(|| format!("a load told no {name}: {it:?}"))
+        let rate = |it: &BTreeMap<String, f64>| {
+            let rate = it.get("operations_per_second").copied();
+            rate.with_context(|| format!("a load told no rate: {it:?}"))
         };
-        let faster = |[before, after]: &[BTreeMap<String, f64>; 2]| {
-            let [before, after] = [before, after].map(|it| figure(it, "operations_per_second"));
-            Ok(after? / before?)
-        };
+        let faster =
+            |[before, after]: &[BTreeMap<String, f64>; 2]| Ok(rate(after)? / rate(before)?);
         let mut faster = turns.iter().map(faster).collect::<Result<Vec<f64>>>()?;
         let lookup = |[_, after]: &[BTreeMap<String, f64>; 2]| after.get("lookup_mean_us").copied();
         let mut lookups: Vec<f64> = turns.iter().filter_map(lookup).collect();
+        let (middle, most) = median_and_max(&mut faster);
         Ok(Self {
-            faster: median_and_max(&mut faster).0,
+            faster: middle,
+            turns: (faster.first().copied().unwrap_or(f64::NAN), most),
             lookup_us: (!lookups.is_empty()).then(|| median_and_max(&mut lookups).0),
         })
     }
@@ -109,20 +112,21 @@ pub(super) fn run(options: &Options) -> Result<()> {
     for pair in PAIRS.iter().cycle().take(wanted) {
         let (sessions, turns) = match pair {
             Pair::Kv(_, words) => {
-                let both = [&before, &after];
-                let checked = both.map(|it| it.check(options, store.path(), words));
-                (checked, by_turns(both, |it| it.load(words))?)
+                let check = |it: &Kv| it.check(options, store.path(), words);
+                let sessions = [check(&before)?, check(&after)?];
+                (sessions, by_turns([&before, &after], |it| it.load(words))?)
             }
             Pair::Nexus(_, clients) => {
                 // Fresh ones: the load inserts rows, and queries take longer the more there are.
-                let both = ["db", "ets"].map(|it| Nexus::start(&otp, it, &[]));
-                let checked =
-                    both.each_ref().map(|it| check_nexus(options, store.path(), it, *clients));
-                (checked, by_turns(both.each_ref(), |it| load_of(it, *clients))?)
+                let [before, after] = ["db", "ets"].map(|it| Nexus::start(&otp, it, &[]));
+                let check = |it: &Nexus| check_nexus(options, store.path(), it, *clients);
+                let sessions = [check(&before)?, check(&after)?];
+                let workers = clients.to_string();
+                let load = ["load", "--for", TRUTH_S, "--workers", &workers];
+                (sessions, by_turns([&before, &after], |it| figures(it, &load))?)
             }
         };
-        let [first, second] = sessions;
-        let compared = compare(options, store.path(), &[first?, second?])?;
+        let compared = compare(options, store.path(), &sessions)?;
         tell(pair, &compared, &Truth::of(&turns)?, &mut told);
     }
     conclude(told, wanted, otp.release)
@@ -144,6 +148,8 @@ fn tell(pair: &Pair, compared: &Value, truth: &Truth, told: &mut BTreeMap<&str, 
     for row in rows {
         println!("{title}: {}", one(row, truth, told));
     }
+    let (least, most) = truth.turns;
+    println!("{title}: {:.2} times as fast, by turns {least:.2} to {most:.2}", truth.faster);
 }
 
 fn is_told(row: &Value) -> bool {
@@ -287,13 +293,6 @@ fn by_turns<T: Copy>(
     load: impl Fn(T) -> Result<BTreeMap<String, f64>>,
 ) -> Result<Vec<[BTreeMap<String, f64>; 2]>> {
     (0..TURNS).map(|_| Ok([load(before)?, load(after)?])).collect()
-}
-
-fn load_of(nexus: &Nexus, clients: u32) -> Result<BTreeMap<String, f64>> {
-    let said = nexus.script(&["load", "--for", TRUTH_S, "--workers", &clients.to_string()]);
-    let figures = named(&said.data);
-    ensure!(figures.contains_key("errors"), "the load of Nexus: {}{}", said.data, said.talk);
-    Ok(figures)
 }
 
 fn check_nexus(options: &Options, store: &Path, nexus: &Nexus, clients: u32) -> Result<String> {

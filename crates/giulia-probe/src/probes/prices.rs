@@ -26,14 +26,14 @@ pub(crate) const PROBE: Probe =
 const BYTES_A_CELL: u64 = 8;
 /// As much as is copied in one go of the native loop.
 const COPIED_MAX: u64 = 100_000;
-/// All results of a loop are alive at its end: these of the largest values are 1 MB.
-const LOOKUPS_MIN: u64 = 8;
+/// All results of a loop are alive at its end: these of the largest values are 0.5 MB.
+const LOOKUPS_MIN: u64 = 4;
 const VALUE_MAX: u64 = 64 << 10;
 const KEY_MAX: u64 = 4 << 10;
 /// Read one by one: the median of 40 is within a tenth of that of all.
 const ROUNDS: u64 = 40;
 const PAUSE: Duration = Duration::from_millis(1);
-/// Of the temporary heap: ten times what the largest values take.
+/// Of the temporary heap: half of it is enough for the largest values (`tests/it/prices.rs`).
 const HEAP_WORDS: u64 = 1_500_000;
 
 /// What a read of a table costs, in microseconds.
@@ -65,7 +65,6 @@ async fn ask(link: &Link, key_bytes: u64, value_bytes: u64) -> Result<ReadPrice,
         link.ask_soon(PROBE.name, &eval::PRICES.with(Term::tuple(told)), HEAP_WORDS).await?;
     let [reply] = <[Term<'_>; 1]>::try_from(answer::list(Term::decode(&bytes)?)?)
         .map_err(|_| Problem("another number of answers".to_owned()))?;
-    let odd = || Problem("an answer of another shape".to_owned());
     let Some([often, seldom]) = reply.as_tuple() else { return Err(odd()) };
     let ([loops, empty], [single, nothing]) = (columns(often)?, columns(seldom)?);
     // The least of the loops: who is put off by others in the middle of one waits, and does not read.
@@ -84,13 +83,15 @@ async fn ask(link: &Link, key_bytes: u64, value_bytes: u64) -> Result<ReadPrice,
 fn columns(pairs: &Term<'_>) -> Result<[Vec<f64>; 2], Problem> {
     let (mut left, mut right) = (Vec::new(), Vec::new());
     for pair in answer::list(pairs.clone())? {
-        let Some([one, other]) = pair.as_tuple() else {
-            return Err(Problem("an answer of another shape".to_owned()));
-        };
+        let Some([one, other]) = pair.as_tuple() else { return Err(odd()) };
         left.extend(nanoseconds(one));
         right.extend(nanoseconds(other));
     }
     Ok([left, right])
+}
+
+fn odd() -> Problem {
+    Problem("an answer of another shape".to_owned())
 }
 
 fn least(figures: &[f64]) -> Option<f64> {

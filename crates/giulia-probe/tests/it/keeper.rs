@@ -474,8 +474,10 @@ fn system_events_come_where_a_session_can_have_them() {
             let many = "[P ! {monitor, self(), busy_port, x} || _ <- lists:seq(1, 1000)], ok";
             node.eval(&format!("P = list_to_pid(\"{}\"), {many}", sink.local()));
             let seen = keeper.events().await.unwrap();
-            assert_eq!((seen.events.len(), seen.counts["busy_port"]), (200, 200));
-            assert_eq!(seen.counts_beyond["busy_port"], 800);
+            // A late event of a large heap takes one of the places, and then none of these is lost.
+            assert_eq!((seen.events.len(), seen.counts.values().sum::<u64>()), (200, 200));
+            assert_eq!(seen.counts["busy_port"] + seen.counts_beyond["busy_port"], 1000);
+            assert!(seen.counts["busy_port"] > 190, "{seen:?}");
             // Flooded, the VM kills it, and the node is none the worse.
             let flood = "[P ! {flood, L} || L <- [lists:seq(1, 1000)], _ <- lists:seq(1, 3000)]";
             node.eval(&format!("P = list_to_pid(\"{}\"), {flood}, ok", sink.local()));
